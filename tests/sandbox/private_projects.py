@@ -2,30 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import uuid
 
-import pytest
 import sqlalchemy
 from sqlalchemy.engine import Connection
 
 from ftrack_like.sandbox.tables.layout import TABLES, is_project
-
-POSTGRES = os.environ.get("FTRACK_LIKE_TEST_POSTGRES_URL")
-
-#: The parameters of a fixture for a site on either database.
-DATABASES = [
-    "sqlite",
-    pytest.param(
-        "postgresql",
-        marks=[
-            pytest.mark.postgres,
-            pytest.mark.skipif(
-                POSTGRES is None, reason="FTRACK_LIKE_TEST_POSTGRES_URL names no server"
-            ),
-        ],
-    ),
-]
 
 
 def hide_a_project(connection: Connection) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import pathlib
 import uuid
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy
+from tests.databases import DATABASES, POSTGRES
 
 from ftrack_like.sandbox.api import Api
 from ftrack_like.sandbox.auth import RequestUser
@@ -20,8 +20,6 @@ from ftrack_like.sandbox.http_app import create_app
 from ftrack_like.sandbox.media.service import MediaService
 from ftrack_like.sandbox.site_data import SiteData
 from ftrack_like.sandbox.tables.layout import TABLES
-
-POSTGRES = os.environ.get("FTRACK_LIKE_TEST_POSTGRES_URL")
 
 
 class Site:
@@ -53,20 +51,7 @@ class Site:
         ]
 
 
-@pytest.fixture(
-    params=[
-        "sqlite",
-        pytest.param(
-            "postgresql",
-            marks=[
-                pytest.mark.postgres,
-                pytest.mark.skipif(
-                    POSTGRES is None, reason="FTRACK_LIKE_TEST_POSTGRES_URL names no server"
-                ),
-            ],
-        ),
-    ]
-)
+@pytest.fixture(params=DATABASES)
 def site(request: pytest.FixtureRequest, namespace: Any, tmp_path: pathlib.Path) -> Iterator[Site]:
     """Return a new site on either database."""
     with namespace(POSTGRES if request.param == "postgresql" else None) as url:

@@ -15,6 +15,7 @@ from typing import Any, Optional
 
 import pytest
 import sqlalchemy
+from tests.databases import NEEDS_POSTGRES, POSTGRES
 
 from ftrack_like.sandbox import fill as command
 from ftrack_like.sandbox.api import Api
@@ -29,8 +30,6 @@ from ftrack_like.sandbox.seed.generate import AlreadyFilledError, fill
 from ftrack_like.sandbox.site_data import SiteData
 from ftrack_like.sandbox.tables.layout import TABLES
 from ftrack_like.sandbox.tables.values import wire_converter
-
-POSTGRES = os.environ.get("FTRACK_LIKE_TEST_POSTGRES_URL")
 
 #: The tables that a fill writes, in an order in which a client could create their entities.
 ORDER = (
@@ -71,12 +70,7 @@ both = pytest.mark.parametrize(
         pytest.param(
             POSTGRES,
             id="postgresql",
-            marks=[
-                pytest.mark.postgres,
-                pytest.mark.skipif(
-                    POSTGRES is None, reason="FTRACK_LIKE_TEST_POSTGRES_URL names no server"
-                ),
-            ],
+            marks=NEEDS_POSTGRES,
         ),
     ],
 )

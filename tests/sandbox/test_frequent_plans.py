@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import sqlalchemy
 from benchmarks import scale
+from tests.databases import DATABASES, POSTGRES
 
 from ftrack_like.sandbox.api import Api
 from ftrack_like.sandbox.auth import RequestUser
@@ -23,7 +24,7 @@ from ftrack_like.sandbox.site_data import SiteData
 from ftrack_like.sandbox.tables.layout import TABLES
 from ftrack_like.sandbox.tables.statistics import write_statistics
 
-from .private_projects import DATABASES, POSTGRES, grant, hide_a_project
+from .private_projects import grant, hide_a_project
 
 #: A table that grows has more rows than this in the studio of these tests; the tables that a site
 #: configures have fewer.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import os
 import pathlib
 import sqlite3
 from collections.abc import Iterator
@@ -12,14 +11,13 @@ from typing import Any, Optional
 
 import pytest
 import sqlalchemy
+from tests.databases import DATABASES, POSTGRES
 
 from ftrack_like.sandbox.database.engine import Database
 from ftrack_like.sandbox.media.encode_jobs import EncodeJobs, Worker
 from ftrack_like.sandbox.site_data import SiteData
 from ftrack_like.sandbox.tables.layout import TABLES
 from ftrack_like.sandbox.tables.migrations import LAYOUT_VERSION, layout_of
-
-POSTGRES = os.environ.get("FTRACK_LIKE_TEST_POSTGRES_URL")
 
 DATA = pathlib.Path(__file__).parents[1] / "data"
 
@@ -31,20 +29,7 @@ LAYOUTS = (4, 5, 6)
 OLD_SCHEMA = "old_layout."
 
 
-@pytest.fixture(
-    params=[
-        "sqlite",
-        pytest.param(
-            "postgresql",
-            marks=[
-                pytest.mark.postgres,
-                pytest.mark.skipif(
-                    POSTGRES is None, reason="FTRACK_LIKE_TEST_POSTGRES_URL names no server"
-                ),
-            ],
-        ),
-    ]
-)
+@pytest.fixture(params=DATABASES)
 def url(request: pytest.FixtureRequest, namespace: Any) -> Iterator[Optional[str]]:
     """Return the URL of an empty namespace in PostgreSQL, or None for SQLite."""
     with namespace(POSTGRES if request.param == "postgresql" else None) as found:

@@ -6,7 +6,6 @@ On SQLite, the clients are threads of one server. On PostgreSQL, half of them as
 from __future__ import annotations
 
 import json
-import os
 import pathlib
 import random
 import threading
@@ -18,14 +17,13 @@ from typing import Any
 
 import pytest
 import sqlalchemy
+from tests.databases import DATABASES, POSTGRES
 
 from ftrack_like.sandbox.api import Api
 from ftrack_like.sandbox.database.engine import Database
 from ftrack_like.sandbox.media.service import MediaService
 from ftrack_like.sandbox.site_data import SiteData
 from ftrack_like.sandbox.tables.layout import TABLES
-
-POSTGRES = os.environ.get("FTRACK_LIKE_TEST_POSTGRES_URL")
 
 CLIENTS = 6
 
@@ -73,20 +71,7 @@ class Review:
             return {one.id: one.sort_order for one in connection.execute(statement)}
 
 
-@pytest.fixture(
-    params=[
-        "sqlite",
-        pytest.param(
-            "postgresql",
-            marks=[
-                pytest.mark.postgres,
-                pytest.mark.skipif(
-                    POSTGRES is None, reason="FTRACK_LIKE_TEST_POSTGRES_URL names no server"
-                ),
-            ],
-        ),
-    ]
-)
+@pytest.fixture(params=DATABASES)
 def review(
     request: pytest.FixtureRequest, namespace: Any, tmp_path: pathlib.Path
 ) -> Iterator[Review]:

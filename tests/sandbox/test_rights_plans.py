@@ -5,13 +5,13 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import json
-import os
 import re
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import sqlalchemy
+from tests.databases import DATABASES, POSTGRES
 
 from ftrack_like.sandbox.access.places import PLACES
 from ftrack_like.sandbox.actions.store import key_columns
@@ -44,8 +44,6 @@ FIXED = {
     ),
     *("project_schema_override", "schema", "security_role", "setting", "state", "status", "type"),
 }
-
-POSTGRES = os.environ.get("FTRACK_LIKE_TEST_POSTGRES_URL")
 
 
 class Studio:
@@ -148,17 +146,8 @@ def _nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
 @pytest.fixture(
     scope="module",
     params=[
-        "sqlite",
         "sqlite measured",
-        pytest.param(
-            "postgresql",
-            marks=[
-                pytest.mark.postgres,
-                pytest.mark.skipif(
-                    POSTGRES is None, reason="FTRACK_LIKE_TEST_POSTGRES_URL names no server"
-                ),
-            ],
-        ),
+        *DATABASES,
     ],
 )
 def studio(

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import logging
-import os
 from typing import Any, Optional
 
 import pytest
 import sqlalchemy
+from tests.databases import NEEDS_POSTGRES, POSTGRES
 
 from ftrack_like.sandbox.database.engine import Database
 from ftrack_like.sandbox.database.slow_statements import log_slow_statements
 from ftrack_like.sandbox.tables.layout import TABLES, create_tables
-
-POSTGRES = os.environ.get("FTRACK_LIKE_TEST_POSTGRES_URL")
 
 
 @pytest.mark.parametrize(
@@ -23,12 +21,7 @@ POSTGRES = os.environ.get("FTRACK_LIKE_TEST_POSTGRES_URL")
         pytest.param(
             POSTGRES,
             "Scan",
-            marks=[
-                pytest.mark.postgres,
-                pytest.mark.skipif(
-                    POSTGRES is None, reason="FTRACK_LIKE_TEST_POSTGRES_URL names no server"
-                ),
-            ],
+            marks=NEEDS_POSTGRES,
         ),
     ],
 )

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import sqlalchemy
 from sqlalchemy.engine import Connection
+from tests.databases import DATABASES, POSTGRES
 
 from ftrack_like.sandbox.access.rights import Rights, load_rights
 from ftrack_like.sandbox.access.visibility import is_narrowed, visible
@@ -20,7 +21,7 @@ from ftrack_like.sandbox.seed.generate import fill
 from ftrack_like.sandbox.site_data import SiteData
 from ftrack_like.sandbox.tables.layout import TABLES
 
-from .private_projects import DATABASES, POSTGRES, grant
+from .private_projects import grant
 
 NARROWED = sorted(name for name in TABLES if is_narrowed(name))
 
