@@ -52,7 +52,7 @@ class Canned:
             "version": "25.10.1",
             "schema_hash": self.schema_hash,
             "is_timezone_support_enabled": True,
-            "storage_scenario": None,
+            "storage_scenario": {"scenario": "ftrack.automatic", "data": {}},
         }
 
     def echo(self, operation: dict[str, Any]) -> dict[str, Any]:

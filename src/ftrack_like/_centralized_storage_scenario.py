@@ -14,6 +14,7 @@ import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Optional, cast
 
+from ftrack_like._base.storage_scenarios import CENTRALIZED
 from ftrack_like.accessor.disk import DiskAccessor
 from ftrack_like.exception import LocationError
 from ftrack_like.logging import LazyLogMessage as L
@@ -35,7 +36,7 @@ __all__ = [
 ]
 
 #: The name of the scenario in the server's settings and in events.
-scenario_name = "ftrack.centralized-storage"
+scenario_name = CENTRALIZED
 
 #: The location of the scenario has precedence over all other locations.
 _PRIORITY = 1

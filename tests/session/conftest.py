@@ -63,7 +63,7 @@ INFORMATION = {
     "version": "4.13.8",
     "schema_hash": SCHEMA_HASH,
     "is_timezone_support_enabled": True,
-    "storage_scenario": None,
+    "storage_scenario": {"scenario": "ftrack.automatic", "data": {}},  # as a fresh site
 }
 
 

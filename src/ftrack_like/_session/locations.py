@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Optional, cast
 
 from ftrack_like._base.seams import is_overridden
+from ftrack_like._base.storage_scenarios import CENTRALIZED
 from ftrack_like._session.entity_types import EntityTypes
 from ftrack_like._session.hub_making import publish_here
 from ftrack_like.entity.component import availabilities
@@ -52,9 +53,14 @@ def configure_locations(session: Session) -> None:
             session,
             "ftrack.storage-scenario.activate",
             {"storage_scenario": scenario},
-            needs_hub=True,
+            needs_hub=_has_subscriber(scenario),
         )
     publish_here(session, "ftrack.api.session.configure-location", {"session": session})
+
+
+def _has_subscriber(scenario: object) -> bool:
+    """Return whether a new hub has a subscriber for *scenario*; a fresh site has another one."""
+    return isinstance(scenario, Mapping) and scenario.get("scenario") == CENTRALIZED
 
 
 def _configure_built_in(session: Session) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import logging
 import os
 import sys
@@ -195,9 +194,8 @@ def _hub_class(arguments: argparse.Namespace) -> Optional[Callable[..., EventHub
     from ftrack_like.event.durability import Durability  # lazy: "--help" answers at once
     from ftrack_like.event.hub import EventHub  # lazy: likewise
 
-    durability = Durability(arguments.durable, arguments.journal)
-    if arguments.tries:
-        durability = dataclasses.replace(durability, tries=arguments.tries)
+    tries = {"tries": arguments.tries} if arguments.tries else {}
+    durability = Durability(arguments.durable, arguments.journal, **tries)
 
     def make(*positional: Any, **options: Any) -> EventHub:  # noqa: ANN401 - those of EventHub
         hub = EventHub(*positional, **options)

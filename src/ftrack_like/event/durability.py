@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from typing import Optional
 
+from ftrack_like._base.named_tuples import NamedTuple
 from ftrack_like.event.journal import check_name
 
 __all__ = ["Durability"]
@@ -15,8 +15,15 @@ __all__ = ["Durability"]
 _GROWTH, _GROWTHS = 4.0, 64
 
 
-@dataclasses.dataclass(frozen=True)
-class Durability:
+class _Settings(NamedTuple):
+    name: str
+    journal: Optional[str] = None
+    tries: int = 5
+    pause: float = 2.0
+    longest_pause: float = 600.0
+
+
+class Durability(_Settings):
     """Where the events of durable subscriptions are kept, and how often they are tried.
 
     Subscriptions with the same *name* share a journal, also those of other processes. *journal* is
@@ -30,26 +37,30 @@ class Durability:
     Raise :exc:`ValueError` if a value is invalid.
     """
 
-    name: str
-    journal: Optional[str] = None
-    tries: int = 5
-    pause: float = 2.0
-    longest_pause: float = 600.0
+    __slots__ = ()
 
-    def __post_init__(self) -> None:
-        """Check the values."""
-        check_name(self.name)
-        if isinstance(self.tries, bool) or not isinstance(self.tries, int) or self.tries < 1:
+    def __new__(
+        cls,
+        name: str,
+        journal: Optional[str] = None,
+        tries: int = 5,
+        pause: float = 2.0,
+        longest_pause: float = 600.0,
+    ) -> Durability:
+        """Return the settings; raise :exc:`ValueError` if a value is invalid."""
+        check_name(name)
+        if isinstance(tries, bool) or not isinstance(tries, int) or tries < 1:
             raise ValueError(
                 f"The tries of a durable subscription are a whole number of at least 1, not "
-                f"{self.tries!r}."
+                f"{tries!r}."
             )
-        for each in (self.pause, self.longest_pause):
+        for each in (pause, longest_pause):
             if not (isinstance(each, (int, float)) and 0 <= each < math.inf):
                 raise ValueError(
                     f"A pause of a durable subscription is a number of seconds of at least 0, not "
                     f"{each!r}."
                 )
+        return super().__new__(cls, name, journal, tries, pause, longest_pause)
 
     def pause_after(self, tries: int) -> float:
         """Return the seconds to wait after *tries* failed tries."""
