@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING, Any, Generic, Optional, TypeVar, Union, cast
 from ftrack_like.aio._hints import refuse_synchronous
 
 if TYPE_CHECKING:
+    import pandas
+    import polars
+
     from ftrack_like._base.types import Projections
     from ftrack_like.aio._workers import Workers
     from ftrack_like.query import QueryResult
@@ -70,6 +73,18 @@ class AsyncQuery(Generic[_Row]):
     async def to_dicts(self, columns: Optional[Projections] = None) -> list[dict[str, Any]]:
         """Return the rows as dictionaries; see :meth:`QueryResult.to_dicts`."""
         return await self._workers.run(lambda: self._make().to_dicts(columns))
+
+    async def to_pandas(self, columns: Optional[Projections] = None) -> pandas.DataFrame:
+        """Return the rows as a data frame of pandas; see :meth:`QueryResult.to_pandas
+        <ftrack_like.query.QueryResult.to_pandas>`.
+        """
+        return await self._workers.run(lambda: self._make().to_pandas(columns))
+
+    async def to_polars(self, columns: Optional[Projections] = None) -> polars.DataFrame:
+        """Return the rows as a data frame of polars; see :meth:`QueryResult.to_polars
+        <ftrack_like.query.QueryResult.to_polars>`.
+        """
+        return await self._workers.run(lambda: self._make().to_polars(columns))
 
     def __aiter__(self) -> AsyncIterator[_Row]:
         """Iterate over the entities; load pages on the way, some ahead."""

@@ -253,6 +253,17 @@ class AsyncSession:
         found = await self._do(lambda core: core.get(entity_type, entity_key))
         return cast("Optional[AsyncEntity]", found)
 
+    async def get_many(
+        self, entity_type: str, entity_keys: Iterable[object]
+    ) -> list[Optional[AsyncEntity]]:
+        """Return the entity, or None, for each of *entity_keys*, in their order.
+
+        See :meth:`Session.get_many <ftrack_like.session.Session.get_many>`.
+        """
+        asked = list(entity_keys)
+        found = await self._do(lambda core: core.get_many(entity_type, asked))
+        return cast("list[Optional[AsyncEntity]]", found)
+
     def create(self, entity_type: str, data: Optional[Mapping[str, Any]] = None) -> AsyncEntity:
         """Return a new entity with *data*; the next commit creates it on the server.
 
