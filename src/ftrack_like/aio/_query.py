@@ -8,6 +8,8 @@ import itertools
 from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Generic, Optional, TypeVar, Union, cast
 
+from ftrack_like import exception
+from ftrack_like._base.suggest import AdvisesMembers
 from ftrack_like.aio._hints import refuse_synchronous
 
 if TYPE_CHECKING:
@@ -23,6 +25,12 @@ __all__ = ["AsyncQuery"]
 
 _Row = TypeVar("_Row")
 
+#: The advice of notebooks.
+_UNREAD = (
+    "A display sends no request. Show the rows with await query, or use await query.to_pandas() or "
+    "await query.to_dicts()."
+)
+
 #: The part of the first page that a loop gets first, 1/8, before the session reads ahead.
 _EARLY = 8
 
@@ -33,22 +41,62 @@ _EARLY = 8
     bool="Rows arrive later. To find out whether there is one, use 'if await query.first()'.",
     getitem="Rows arrive later. Use '(await query)[index]', or 'await query.first()'.",
 )
-class AsyncQuery(Generic[_Row]):
+class AsyncQuery(AdvisesMembers, Generic[_Row]):
     """A query that is sent when it is awaited, or when a loop begins. It can be used repeatedly.
 
-    ``await query`` returns the list of all entities. ``async for`` loads page after page.
+    ``await query`` returns the list of all entities. ``async for`` loads page after page. ``str``
+    returns the expression.
     """
+
+    _member_advice = {
+        **dict.fromkeys(
+            ("where", "filter", "filter_by", "columns", "order_by", "group_by"),
+            "To build a query from parts, use session.select('Task').where(attr.name == …).",
+        ),
+        **dict.fromkeys(
+            ("limit", "offset"), "Write 'limit 10' or 'offset 10' at the end of the query."
+        ),
+    }
 
     def __init__(
         self,
         workers: Workers,
         make: Callable[[], Union[QueryResult[Any], BuiltQuery[Any]]],
         page_size: int,
+        expression: Callable[[], str],
     ) -> None:
-        """Initialise; *make* returns the result, with pages of *page_size*, in a worker."""
+        """Initialise; *make* returns the result, with pages of *page_size*, in a worker.
+
+        *expression* returns the text of the query, or raises
+        :exc:`~ftrack_like.exception.InvalidValueError` if the query is not complete yet.
+        """
         self._workers = workers
         self._make = make
         self._page_size = page_size
+        self._expression = expression
+
+    @property
+    def expression(self) -> str:
+        """The query as text."""
+        return self._expression()
+
+    def __str__(self) -> str:
+        """Return the query as text."""
+        return self.expression
+
+    def __repr__(self) -> str:
+        """Return a text with the expression; send no request."""
+        try:
+            return f"<{type(self).__name__} {self.expression!r}>"
+        except exception.InvalidValueError:
+            return f"<{type(self).__name__}, incomplete>"
+
+    def _repr_html_(self) -> str:
+        """Return the expression as HTML for notebooks; send no request."""
+        # lazy: only notebooks need it
+        from ftrack_like._values.html import unread_note
+
+        return unread_note(repr(self), _UNREAD)
 
     def __await__(self) -> Generator[Any, None, list[_Row]]:
         """Return the list of all entities."""

@@ -17,7 +17,7 @@ from ftrack_like._session.starting import begin
 from ftrack_like._transport.cancellation import run_to_the_end
 from ftrack_like.aio._core import CoreSession
 from ftrack_like.aio._events import AsyncEvents, HubThread
-from ftrack_like.aio._hints import refuse_synchronous
+from ftrack_like.aio._hints import AdvisesBlocking, refuse_synchronous
 from ftrack_like.aio._query import AsyncQuery
 from ftrack_like.aio._selection import AsyncSelection
 from ftrack_like.aio._transaction import AsyncTransaction, Turns
@@ -48,7 +48,7 @@ _MOST_EVENTS = 1000
     enter="Use 'async with' instead of 'with'.",
     exit="Use 'async with' instead of 'with'.",
 )
-class AsyncSession:
+class AsyncSession(AdvisesBlocking):
     """A session for programs with an event loop, with the verbs of the synchronous session.
 
     Tasks may share it. Their queries, uploads and downloads run at the same time, in at most
@@ -219,6 +219,7 @@ class AsyncSession:
             self._workers,
             lambda: self._open().query(expression, page_size, values=values),
             page_size,
+            lambda: expression,
         )
 
     def select(self, entity_type: str, page_size: int = 500) -> AsyncSelection[AsyncEntity]:
