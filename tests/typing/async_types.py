@@ -79,5 +79,7 @@ async def wrong(session: AsyncSession) -> None:
         print(each)
     AsyncSession(concurrency="many")  # mistake
     session.create("Task").load()  # mistake
+    await session.run(session.blocking.get_widget_url, 5)  # mistake
+    await session.run(session.blocking.get_widget_url)  # mistake
     async with session.events(1):  # mistake
         pass

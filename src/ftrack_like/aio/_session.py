@@ -27,6 +27,8 @@ from ftrack_like.session import Session
 if TYPE_CHECKING:
     from types import TracebackType
 
+    from typing_extensions import TypeVarTuple, Unpack
+
     from ftrack_like._base.types import DataSource, Json, PathText, Progress, Projections, Value
     from ftrack_like.aio._entity import AsyncEntity
     from ftrack_like.entity.component import Component
@@ -35,6 +37,8 @@ if TYPE_CHECKING:
     from ftrack_like.event.subscriber import Metadata
     from ftrack_like.query.builder import BuiltQuery
     from ftrack_like.wire.events import Event, EventData
+
+    _Arguments = TypeVarTuple("_Arguments")
 
 __all__ = ["AsyncSession"]
 
@@ -158,7 +162,9 @@ class AsyncSession(AdvisesBlocking):
             )
         return core
 
-    async def run(self, function: Callable[..., _Result], *arguments: Value) -> _Result:
+    async def run(
+        self, function: Callable[[Unpack[_Arguments]], _Result], *arguments: Unpack[_Arguments]
+    ) -> _Result:
         """Return ``function(*arguments)``, which runs in a thread of this session.
 
         For blocking methods without a coroutine here, such as ``location.get_url``. If the task is
