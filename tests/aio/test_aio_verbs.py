@@ -136,6 +136,38 @@ def test_many_queries_in_one_request(open_async: Open, project: str, sandbox: Sa
     asyncio.run(main())
 
 
+def test_many_entities_by_key(open_async: Open, project: str, sandbox: Sandbox) -> None:
+    """``get_many`` returns an entity or None for each key, in their order, in one request."""
+
+    async def main() -> None:
+        async with open_async() as session:
+            rows = await session.query("select id from Task order by name limit 2").to_dicts()
+            keys = [rows[1]["id"], "no id", rows[0]["id"]]
+            with sandbox.assert_requests(exactly=1):
+                found = await session.get_many("Task", iter(keys))
+            assert [each and each["name"] for each in found] == ["task 0001", None, "task 0000"]
+            assert all(isinstance(each, AsyncEntity) for each in found if each)
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_data_frames(open_async: Open, project: str, library: str) -> None:
+    """Queries and selections become data frames while the loop goes on."""
+    pytest.importorskip(library)
+
+    async def main() -> None:
+        async with open_async() as session:
+            query = session.query("select name from Task where name like 'task 000%'")
+            selection = session.select("Task").where(attr.name.startswith("task 000"))
+            for each in (query, selection):
+                frame = await getattr(each, f"to_{library}")(["name", "parent.name"])
+                assert list(frame.columns) == ["name", "parent.name"]
+                assert len(frame) == 10
+
+    asyncio.run(main())
+
+
 @pytest.mark.parametrize("keep", [False, True])
 @pytest.mark.parametrize("stable", [False, True])
 def test_iterate_forgets_pages(open_async: Open, project: str, keep: bool, stable: bool) -> None:

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ftrack_like import attr, exception
+from ftrack_like import Session, attr, exception
 
 pytest.importorskip("sqlalchemy", reason="the extra 'sandbox' is not installed")
 
@@ -445,6 +445,26 @@ def test_aggregates_are_rows(session: Any, world: World) -> None:
     assert rows.count() == len(expected)
     total = session.select("Task").columns(attr.id.count())
     assert total.one() == {"count_id": len(world.tasks)}
+
+
+@pytest.mark.parametrize("overrides", [False, True])
+def test_dates_in_groups_are_dates(sandbox: Any, world: World, overrides: bool) -> None:
+    """A date in a row of a group is the same object as in an entity, on both ways of reading."""
+
+    class Overriding(Session):
+        def _decode(self, item: dict[str, Any]) -> Any:
+            return super()._decode(item)
+
+    kind = Overriding if overrides else Session
+    with kind(sandbox.server_url, sandbox.api_key, sandbox.api_user) as session:
+        expected = max(task["created_at"] for task in session.query("select created_at from Task"))
+        last = session.select("Task").columns(attr.created_at.max())
+        assert last.one() == {"max_created_at": expected}
+        assert type(last.one()["max_created_at"]) is type(expected)
+        assert session.query("select max(created_at) from Task").all() == last.all()
+        groups = session.select("Task").columns("created_at", attr.id.count())
+        days = [row["created_at"] for row in groups.group_by("created_at")]
+        assert expected in days
 
 
 def test_server_errors_quote_the_expression(session: Any, world: World) -> None:

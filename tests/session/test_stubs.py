@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+import inspect
 import json
 import os
 import re
@@ -16,13 +17,16 @@ from typing import Any
 
 import pytest
 
+from ftrack_like import Session
 from ftrack_like._values.catalogue import Catalogue
+from ftrack_like.aio import AsyncSession
 from ftrack_like.cli import main
 from ftrack_like.cli._stub_attributes import Configuration
 from ftrack_like.cli._stub_module import stub_module
 from ftrack_like.testing import Sandbox
 
 PROGRAMS = Path(__file__).resolve().parent.parent / "typing" / "studio"
+PROGRAM_NAMES = ("right.py", "wrong.py", "kit.py", "service.py")
 SOURCES = Path(__file__).resolve().parent.parent.parent / "src"
 
 
@@ -176,10 +180,10 @@ def test_names_of_the_server_are_only_data(text: str) -> None:
     module = stub_module(catalogue, [configuration])
     module.encode("utf-8")
     tree = ast.parse(module)
-    kinds = (ast.Expr, ast.Import, ast.ImportFrom, ast.ClassDef, ast.Assign)
+    kinds = (ast.Expr, ast.Import, ast.ImportFrom, ast.ClassDef, ast.Assign, ast.FunctionDef)
     assert {type(node) for node in tree.body} <= set(kinds)
     calls = {node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call)}  # type: ignore[attr-defined]
-    assert calls == {"_TypeVar", "_TypedDict"}
+    assert calls == {"_ParamSpec", "_TypeVar", "_TypedDict", "_with_parameters_of"}
     imported = {node.module for node in tree.body if isinstance(node, ast.ImportFrom)}
     assert not any(
         "os" == each.name
@@ -188,21 +192,23 @@ def test_names_of_the_server_are_only_data(text: str) -> None:
         for each in node.names
     )
     assert all(
-        each == "typing" or each == "arrow" or each.startswith("ftrack_like") for each in imported
+        each in ("typing", "typing_extensions", "arrow") or each.startswith("ftrack_like")
+        for each in imported
     )
-    # Two types, the custom attributes, the session, and six classes that every module has.
-    assert len(names_in(module)) == 10
+    # Two types, the custom attributes, the sessions, and six classes that every module has.
+    assert len(names_in(module)) == 11
 
 
 def test_types_with_the_same_safe_name_stay_apart() -> None:
     """Names that become the same are told apart, and one of a data mapping is not taken twice."""
-    names = ["My Type", "My-Type", "Task", "TaskData", "Session"]
+    names = ["My Type", "My-Type", "Task", "TaskData", "Session", "AsyncSession"]
     schemas = [schema(name) for name in names]
     module = stub_module(Catalogue(schemas, names), [])
     assert names_in(module) == {
         *("_Members", "_Name", "_TypeOfTheSite", "_TypeOfTheSiteAndItsData"),
         *("_AttributeOfTheType", "_AttributeOfTheTypeAndItsValue"),
         *("My_Type", "My_Type_", "Task", "TaskData", "Session_", "Session"),
+        *("AsyncSession_", "AsyncSession"),
     }
     assert 'TaskData_ = _TypedDict("TaskData_"' in module
 
@@ -252,6 +258,31 @@ def test_kinds_of_custom_attributes(kind: str, settings: str, read: str) -> None
     assert f"def __getitem__(self, key: _Literal['k']) -> {read}: ..." in module
 
 
+@pytest.mark.parametrize("base", [Session, AsyncSession])
+def test_forms_have_the_parameters_of_the_library(base: type) -> None:
+    """Each form for a type takes the arguments of the method of the library, and awaits as it."""
+    module = stub_module(Catalogue([schema("Task")], ["Task"]), [])
+    tree = next(
+        node
+        for node in ast.parse(module).body
+        if isinstance(node, ast.ClassDef) and node.name == base.__name__
+    )
+    checked = set()
+    for node in tree.body:
+        if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            continue
+        method = inspect.getattr_static(base, node.name)
+        if "_Literal['Task']" in ast.unparse(node.args):
+            found = [each.arg for each in [*node.args.args, *node.args.kwonlyargs]]
+            assert found == list(inspect.signature(method).parameters), node.name
+            checked.add(node.name)
+        is_coroutine = inspect.iscoroutinefunction(method)
+        is_wrong_form = "_NameOfTheSchema" in ast.unparse(node.args)
+        if not is_wrong_form and not isinstance(method, property):
+            assert isinstance(node, ast.AsyncFunctionDef) == is_coroutine, node.name
+    assert checked == {"create", "ensure", "get", "get_many", "query", "select"}
+
+
 # The checkers
 
 
@@ -268,9 +299,7 @@ def ask_mypy(folder: Path) -> tuple[Any, Any]:
         "mypy",
         "--strict",
         "--no-error-summary",
-        "right.py",
-        "wrong.py",
-        "kit.py",
+        *PROGRAM_NAMES,
     ]
     environment = {**os.environ, "MYPYPATH": os.pathsep.join([str(SOURCES), "typings"])}
     run = subprocess.run(
@@ -315,12 +344,12 @@ def test_checkers_know_the_site(site: Path, checker: str) -> None:
     if importlib.util.find_spec(checker) is None:
         pytest.skip(f"{checker} is not installed")
     assert main(["stubs"]) == 0
-    for name in ("right.py", "wrong.py", "kit.py"):
+    for name in PROGRAM_NAMES:
         shutil.copy(PROGRAMS / name, site / name)
     revealed, reported = {"mypy": ask_mypy, "pyright": ask_pyright}[checker](site)
     faults = []
     marked = 0
-    for name in ("right.py", "wrong.py", "kit.py"):
+    for name in PROGRAM_NAMES:
         for number, line in enumerate((site / name).read_text(encoding="utf-8").splitlines(), 1):
             place = (name, number)
             wanted = re.match(r"\s*reveal_type\(.*\)  # (.*)", line)

@@ -45,6 +45,7 @@ async def main() -> None:
         reveal_type(task["name"])  # Any
         reveal_type(await task.load("status.name"))  # None
         reveal_type(await session.get("Task", "an id"))  # AsyncEntity | None
+        reveal_type(await session.get_many("Task", ["an id"]))  # list[AsyncEntity | None]
         reveal_type(await session.ensure("Task", {"name": "layout"}))  # AsyncEntity
         reveal_type(await session.commit())  # None
         async with session.transaction():
@@ -78,5 +79,7 @@ async def wrong(session: AsyncSession) -> None:
         print(each)
     AsyncSession(concurrency="many")  # mistake
     session.create("Task").load()  # mistake
+    await session.run(session.blocking.get_widget_url, 5)  # mistake
+    await session.run(session.blocking.get_widget_url)  # mistake
     async with session.events(1):  # mistake
         pass

@@ -167,3 +167,9 @@ def test_populating_can_be_asked_for(tiny: Any, make_record: Any) -> None:
     task = tiny.load("Task", id="a")
     task.attributes.get("name").populate_remote_value(task)
     assert task["name"] == "theirs"
+
+
+def test_table_of_attributes_shows_its_names() -> None:
+    """In a console, the attributes of a type show their names."""
+    made = [attribute.ScalarAttribute(name, "string") for name in ("name", "bid")]
+    assert repr(attribute.Attributes(made)) == "<Attributes name, bid>"

@@ -29,6 +29,7 @@ from ftrack_like.collection import Collection, MappedCollectionProxy
 from ftrack_like.entity.base import AnyEntity
 from ftrack_like.query import finds_entities
 from ftrack_like.symbol import NOT_SET
+from ftrack_like.wire.values import decode_date, is_date
 
 if TYPE_CHECKING:
     from ftrack_like._base.types import Json, Projections
@@ -113,9 +114,10 @@ class Loader:
         """Return the attached entities for *records*, values as the server sent them.
 
         A mapping with ``__entity_type__`` becomes the session's entity of its identity, with the
-        values of the mapping; so do the mappings nested in it. Entities are merged. Other values
-        stay as they are. The mappings become part of the entities, so the caller must not use them
-        afterwards. The keys of entities that are new to the session are added to *fresh*.
+        values of the mapping; so do the mappings nested in it. In other mappings, such as the rows
+        of aggregates, dates become objects. Entities are merged. Other values stay as they are. The
+        mappings become part of the entities, so the caller must not use them afterwards. The keys
+        of entities that are new to the session are added to *fresh*.
 
         Raise :exc:`~ftrack_like.exception.UnrecognisedEntityTypeError` for a type without a schema.
         """
@@ -129,7 +131,7 @@ class Loader:
         found = []
         for record in records:
             if type(record) is dict:
-                found.append(read(record) if "__entity_type__" in record else record)
+                found.append(read(record) if "__entity_type__" in record else _plain_row(record))
             else:
                 found.append(self.merge(record))
         reader.finish()
@@ -252,6 +254,14 @@ class Loader:
         if policy == "raise":
             raise error
         warn_at_caller(str(error), RuntimeWarning)
+
+
+def _plain_row(row: dict[str, Any]) -> dict[str, Any]:
+    """Return *row*, the values of a group, with dates as objects, as they are in entities."""
+    return {
+        name: decode_date(value["value"]) if is_date(value) else value
+        for name, value in row.items()
+    }
 
 
 def next_offset(result: Json) -> Optional[int]:

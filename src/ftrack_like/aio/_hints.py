@@ -5,9 +5,29 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NoReturn, TypeVar
 
-__all__ = ["refuse_synchronous"]
+from ftrack_like._base.suggest import AdvisesMembers
+from ftrack_like.session import Session
+
+__all__ = ["AdvisesBlocking", "refuse_synchronous"]
 
 _Class = TypeVar("_Class", bound=type)
+
+
+def _blocking_form(name: str) -> str:
+    """Return how to use the member *name* of the synchronous session below."""
+    if callable(getattr(Session, name)):
+        return f"Call it in a thread: await session.run(session.blocking.{name}, …)."
+    return f"Read session.blocking.{name}."
+
+
+class AdvisesBlocking(AdvisesMembers):
+    """A base class whose errors for members of the synchronous session say where they are."""
+
+    _member_advice = {
+        name: _blocking_form(name)
+        for name in dir(Session)
+        if not name.startswith("_") and hasattr(Session, name)
+    }
 
 
 def refuse_synchronous(**advice: str) -> Callable[[_Class], _Class]:

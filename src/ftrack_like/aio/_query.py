@@ -8,9 +8,14 @@ import itertools
 from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Generic, Optional, TypeVar, Union, cast
 
+from ftrack_like import exception
+from ftrack_like._base.suggest import AdvisesMembers
 from ftrack_like.aio._hints import refuse_synchronous
 
 if TYPE_CHECKING:
+    import pandas
+    import polars
+
     from ftrack_like._base.types import Projections
     from ftrack_like.aio._workers import Workers
     from ftrack_like.query import QueryResult
@@ -19,6 +24,12 @@ if TYPE_CHECKING:
 __all__ = ["AsyncQuery"]
 
 _Row = TypeVar("_Row")
+
+#: The advice of notebooks.
+_UNREAD = (
+    "A display sends no request. Show the rows with await query, or use await query.to_pandas() or "
+    "await query.to_dicts()."
+)
 
 #: The part of the first page that a loop gets first, 1/8, before the session reads ahead.
 _EARLY = 8
@@ -30,22 +41,62 @@ _EARLY = 8
     bool="Rows arrive later. To find out whether there is one, use 'if await query.first()'.",
     getitem="Rows arrive later. Use '(await query)[index]', or 'await query.first()'.",
 )
-class AsyncQuery(Generic[_Row]):
+class AsyncQuery(AdvisesMembers, Generic[_Row]):
     """A query that is sent when it is awaited, or when a loop begins. It can be used repeatedly.
 
-    ``await query`` returns the list of all entities. ``async for`` loads page after page.
+    ``await query`` returns the list of all entities. ``async for`` loads page after page. ``str``
+    returns the expression.
     """
+
+    _member_advice = {
+        **dict.fromkeys(
+            ("where", "filter", "filter_by", "columns", "order_by", "group_by"),
+            "To build a query from parts, use session.select('Task').where(attr.name == …).",
+        ),
+        **dict.fromkeys(
+            ("limit", "offset"), "Write 'limit 10' or 'offset 10' at the end of the query."
+        ),
+    }
 
     def __init__(
         self,
         workers: Workers,
         make: Callable[[], Union[QueryResult[Any], BuiltQuery[Any]]],
         page_size: int,
+        expression: Callable[[], str],
     ) -> None:
-        """Initialise; *make* returns the result, with pages of *page_size*, in a worker."""
+        """Initialise; *make* returns the result, with pages of *page_size*, in a worker.
+
+        *expression* returns the text of the query, or raises
+        :exc:`~ftrack_like.exception.InvalidValueError` if the query is not complete yet.
+        """
         self._workers = workers
         self._make = make
         self._page_size = page_size
+        self._expression = expression
+
+    @property
+    def expression(self) -> str:
+        """The query as text."""
+        return self._expression()
+
+    def __str__(self) -> str:
+        """Return the query as text."""
+        return self.expression
+
+    def __repr__(self) -> str:
+        """Return a text with the expression; send no request."""
+        try:
+            return f"<{type(self).__name__} {self.expression!r}>"
+        except exception.InvalidValueError:
+            return f"<{type(self).__name__}, incomplete>"
+
+    def _repr_html_(self) -> str:
+        """Return the expression as HTML for notebooks; send no request."""
+        # lazy: only notebooks need it
+        from ftrack_like._values.html import unread_note
+
+        return unread_note(repr(self), _UNREAD)
 
     def __await__(self) -> Generator[Any, None, list[_Row]]:
         """Return the list of all entities."""
@@ -70,6 +121,18 @@ class AsyncQuery(Generic[_Row]):
     async def to_dicts(self, columns: Optional[Projections] = None) -> list[dict[str, Any]]:
         """Return the rows as dictionaries; see :meth:`QueryResult.to_dicts`."""
         return await self._workers.run(lambda: self._make().to_dicts(columns))
+
+    async def to_pandas(self, columns: Optional[Projections] = None) -> pandas.DataFrame:
+        """Return the rows as a data frame of pandas; see :meth:`QueryResult.to_pandas
+        <ftrack_like.query.QueryResult.to_pandas>`.
+        """
+        return await self._workers.run(lambda: self._make().to_pandas(columns))
+
+    async def to_polars(self, columns: Optional[Projections] = None) -> polars.DataFrame:
+        """Return the rows as a data frame of polars; see :meth:`QueryResult.to_polars
+        <ftrack_like.query.QueryResult.to_polars>`.
+        """
+        return await self._workers.run(lambda: self._make().to_polars(columns))
 
     def __aiter__(self) -> AsyncIterator[_Row]:
         """Iterate over the entities; load pages on the way, some ahead."""

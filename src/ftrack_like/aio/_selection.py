@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NoReturn, SupportsIndex, TypeVar, Union, overload
 
 from ftrack_like.aio._query import AsyncQuery
+from ftrack_like.query._built import SELECTION_ADVICE
 from ftrack_like.query._conditions import SubQuery
 from ftrack_like.query.builder import BuiltQuery
 
@@ -25,24 +26,13 @@ class AsyncSelection(AsyncQuery[_Row], SubQuery):
     :class:`~ftrack_like.query.builder.BuiltQuery`, which raise the same errors.
     """
 
+    _member_advice = SELECTION_ADVICE
+
     def __init__(self, workers: Workers, built: BuiltQuery[_Row], page_size: int) -> None:
         """Initialise for the selection *built*, with pages of *page_size*."""
         # A copy each time, because the selection below keeps its rows.
-        super().__init__(workers, built.where, page_size)
+        super().__init__(workers, built.where, page_size, lambda: built.expression)
         self._built = built
-
-    def __str__(self) -> str:
-        """Return the query as text."""
-        return self._built.expression
-
-    def __repr__(self) -> str:
-        """Return a text with the expression; send no request."""
-        return f"<{type(self).__name__} {str(self)!r}>"
-
-    @property
-    def expression(self) -> str:
-        """The query as text."""
-        return self._built.expression
 
     def sub_query(self) -> str:
         """Return the query for the brackets of ``in``: it selects one attribute."""

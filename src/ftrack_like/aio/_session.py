@@ -17,7 +17,7 @@ from ftrack_like._session.starting import begin
 from ftrack_like._transport.cancellation import run_to_the_end
 from ftrack_like.aio._core import CoreSession
 from ftrack_like.aio._events import AsyncEvents, HubThread
-from ftrack_like.aio._hints import refuse_synchronous
+from ftrack_like.aio._hints import AdvisesBlocking, refuse_synchronous
 from ftrack_like.aio._query import AsyncQuery
 from ftrack_like.aio._selection import AsyncSelection
 from ftrack_like.aio._transaction import AsyncTransaction, Turns
@@ -27,6 +27,8 @@ from ftrack_like.session import Session
 if TYPE_CHECKING:
     from types import TracebackType
 
+    from typing_extensions import TypeVarTuple, Unpack
+
     from ftrack_like._base.types import DataSource, Json, PathText, Progress, Projections, Value
     from ftrack_like.aio._entity import AsyncEntity
     from ftrack_like.entity.component import Component
@@ -35,6 +37,8 @@ if TYPE_CHECKING:
     from ftrack_like.event.subscriber import Metadata
     from ftrack_like.query.builder import BuiltQuery
     from ftrack_like.wire.events import Event, EventData
+
+    _Arguments = TypeVarTuple("_Arguments")
 
 __all__ = ["AsyncSession"]
 
@@ -48,7 +52,7 @@ _MOST_EVENTS = 1000
     enter="Use 'async with' instead of 'with'.",
     exit="Use 'async with' instead of 'with'.",
 )
-class AsyncSession:
+class AsyncSession(AdvisesBlocking):
     """A session for programs with an event loop, with the verbs of the synchronous session.
 
     Tasks may share it. Their queries, uploads and downloads run at the same time, in at most
@@ -158,7 +162,9 @@ class AsyncSession:
             )
         return core
 
-    async def run(self, function: Callable[..., _Result], *arguments: Value) -> _Result:
+    async def run(
+        self, function: Callable[[Unpack[_Arguments]], _Result], *arguments: Unpack[_Arguments]
+    ) -> _Result:
         """Return ``function(*arguments)``, which runs in a thread of this session.
 
         For blocking methods without a coroutine here, such as ``location.get_url``. If the task is
@@ -219,6 +225,7 @@ class AsyncSession:
             self._workers,
             lambda: self._open().query(expression, page_size, values=values),
             page_size,
+            lambda: expression,
         )
 
     def select(self, entity_type: str, page_size: int = 500) -> AsyncSelection[AsyncEntity]:
@@ -252,6 +259,17 @@ class AsyncSession:
         """
         found = await self._do(lambda core: core.get(entity_type, entity_key))
         return cast("Optional[AsyncEntity]", found)
+
+    async def get_many(
+        self, entity_type: str, entity_keys: Iterable[object]
+    ) -> list[Optional[AsyncEntity]]:
+        """Return the entity, or None, for each of *entity_keys*, in their order.
+
+        See :meth:`Session.get_many <ftrack_like.session.Session.get_many>`.
+        """
+        asked = list(entity_keys)
+        found = await self._do(lambda core: core.get_many(entity_type, asked))
+        return cast("list[Optional[AsyncEntity]]", found)
 
     def create(self, entity_type: str, data: Optional[Mapping[str, Any]] = None) -> AsyncEntity:
         """Return a new entity with *data*; the next commit creates it on the server.

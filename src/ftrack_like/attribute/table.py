@@ -70,6 +70,10 @@ class Attributes:
             self.plans["computed"] = names
         return names
 
+    def __repr__(self) -> str:
+        """Return a text with the names."""
+        return f"<{type(self).__name__} {', '.join(self.by_name)}>"
+
     def keys(self) -> list[str]:
         """Return a list of the names."""
         return list(self.by_name)

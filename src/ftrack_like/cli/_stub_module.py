@@ -1,7 +1,7 @@
 """The text of a module with the types of a site, for type checkers.
 
 The module declares a class for each entity type, a mapping with the values that ``create`` accepts,
-and a session whose methods return the class for the name of a type. The names in the schemas are
+and two sessions whose methods return the class for the name of a type. The names in the schemas are
 data from a server. They are written only as quoted texts, or as names that are made safe.
 
 All other names in the module begin with an underscore, so that they differ from those of types.
@@ -13,10 +13,11 @@ import keyword
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from typing import Optional
 
 from ftrack_like._values.catalogue import Catalogue, Property
 from ftrack_like.cli._stub_attributes import Configuration, attribute_types
+from ftrack_like.cli._stub_forms import Groups, narrowed, overloads
+from ftrack_like.cli._stub_sessions import SESSIONS, session_class
 
 __all__ = ["stub_module"]
 
@@ -36,6 +37,7 @@ This module does not exist when a program runs: import it in an ``if TYPE_CHECKI
 import datetime as _datetime
 import enum as _enum
 from typing import Any as _Any
+from typing import Callable as _Callable
 from typing import Generic as _Generic
 from typing import Iterable as _Iterable
 from typing import Iterator as _Iterator
@@ -49,8 +51,10 @@ from typing import TypeVar as _TypeVar
 from typing import overload as _overload
 
 from arrow import Arrow as _Arrow
+from typing_extensions import ParamSpec as _ParamSpec
 
 import ftrack_like as _ftrack_like
+import ftrack_like.aio as _aio
 import ftrack_like.query.builder as _builder
 from ftrack_like.collection import Collection as _Collection
 from ftrack_like.entity import asset_version as _asset_version
@@ -64,6 +68,8 @@ from ftrack_like.entity.base import Entity as _Entity
 from ftrack_like.query import QueryResult as _QueryResult
 
 _Member = _TypeVar("_Member", bound=_Entity)
+_Parameters = _ParamSpec("_Parameters")
+_Result = _TypeVar("_Result")
 _Moment = _datetime.datetime | _datetime.date | _Arrow | str
 
 # No program makes one of these texts: their names are only for readable errors.
@@ -77,6 +83,10 @@ class _Name(_enum.Enum):
     of_the_schema = 1
 
 _NameOfTheSchema = _Literal[_Name.of_the_schema]
+
+def _with_parameters_of(
+    method: _Callable[_Parameters, object],
+) -> _Callable[[_Callable[..., _Result]], _Callable[_Parameters, _Result]]: ...
 
 class _Members(_Collection, _Generic[_Member]):
     @_overload
@@ -101,6 +111,19 @@ _SPECIAL = {
     "User": "_user.User",
 }
 
+#: The methods of these classes, and of mixins, that lead to entities.
+_RESULTS = {
+    "_asset_version.AssetVersion": {"create_component": "{Component}", "encode_media": "{Job}"},
+    "_component.CreateThumbnailMixin": {"create_thumbnail": "{Component}"},
+    "_note.CreateNoteMixin": {"create_note": "{Note}"},
+    "_note.Note": {"create_reply": "{Note}"},
+    "_project_schema.ProjectSchema": {
+        "get_statuses": "list[{Status}]",
+        "get_types": "list[{Type}]",
+    },
+    "_user.User": {"start_timer": "{Timer}", "stop_timer": "{Timelog}"},
+}
+
 #: The types of plain values, to read and to write.
 _SCALARS = {
     "string": ("str", "str"),
@@ -110,16 +133,12 @@ _SCALARS = {
     "datetime": ("_Arrow", "_Moment"),
 }
 
-#: The parameters of forms for mistakes; see :func:`_wrong_form`.
+#: The parameters of forms for mistakes; see :func:`wrong_form`.
 _WRONG_KEY = "key: _Sequence[_AttributeOfTheType] | _NameOfTheSchema"
 _WRONG_VALUE = "key: _Sequence[_AttributeOfTheTypeAndItsValue] | _NameOfTheSchema, value: object"
 
 #: Attributes whose schema calls them text, although they are lists.
 _LINKS = frozenset({"link", "_link"})
-
-
-#: The names of attributes by the type of their values. None stands for any name.
-_Groups = dict[str, list[Optional[str]]]
 
 
 def stub_module(catalogue: Catalogue, configurations: Iterable[Configuration]) -> str:
@@ -138,7 +157,7 @@ class _StubWriter:
         self._catalogue = catalogue
         self._custom = attribute_types(catalogue, configurations)
         self._types = sorted(catalogue.names())
-        taken = {"Session"}
+        taken = {each.name for each in SESSIONS}
         #: The names of the classes by the names of the types, and so on.
         self._classes = {name: _free_name(name, taken) for name in self._types}
         self._data = {name: _free_name(f"{name}Data", taken) for name in self._types}
@@ -152,14 +171,14 @@ class _StubWriter:
         parts += [self._custom_class(name) for name in sorted(self._custom)]
         for name in self._types:
             parts += [self._data_type(name), self._entity_class(name)]
-        parts.append(self._session())
+        parts += [session_class(each, self._classes, self._data) for each in SESSIONS]
         return "\n".join(parts)
 
     # Entities
 
     def _entity_class(self, name: str) -> str:
-        readers: _Groups = defaultdict(list)
-        writers: _Groups = defaultdict(list)
+        readers: Groups = defaultdict(list)
+        writers: Groups = defaultdict(list)
         schema = self._catalogue.schema(name)
         fixed = {*schema.get("immutable", ()), *schema.get("computed", ())}
         for each in self._readable(name):
@@ -167,13 +186,16 @@ class _StubWriter:
             readers[read].append(each.name)
             if each.name not in fixed:
                 writers[write].append(each.name)
-        lines = [f"class {self._classes[name]}({', '.join(self._bases(name))}):"]
-        lines += _overloads("__getitem__", "key: {key}", readers, wrong=_WRONG_KEY)
-        getters: _Groups = {**readers, "_Any": [*readers.get("_Any", []), None]}
-        lines += _overloads("get", "key: {key}, default: _Any = ...", getters)
+        origins = self._bases(name)
+        lines = [f"class {self._classes[name]}({', '.join(origins)}):"]
+        for origin in origins:
+            lines += narrowed(origin, _RESULTS.get(origin, {}), self._classes)
+        lines += overloads("__getitem__", "key: {key}", readers, wrong=_WRONG_KEY)
+        getters: Groups = {**readers, "_Any": [*readers.get("_Any", []), None]}
+        lines += overloads("get", "key: {key}, default: _Any = ...", getters)
         setters = {f"{write} | None": names for write, names in writers.items()}
         if setters:
-            lines += _overloads(
+            lines += overloads(
                 "__setitem__", "key: {key}, value: {type}", setters, "None", _WRONG_VALUE
             )
         else:
@@ -212,7 +234,8 @@ class _StubWriter:
             found.append("_note.CreateNoteMixin")
         if "thumbnail_id" in names and "thumbnail_id" not in inherited:
             found.append("_component.CreateThumbnailMixin")
-        return found if found and "Mixin" not in found[0] else [*found, "_Entity"]
+        # Both sessions share the classes. Without "await", checkers report a call of load().
+        return found if bases else [*found, "_aio.AsyncEntity"]
 
     def _value_types(self, owner: str, found: Property) -> tuple[str, str]:
         """Return the types of the values of *found*, an attribute of *owner*: to read, to write."""
@@ -240,106 +263,19 @@ class _StubWriter:
 
     def _custom_class(self, name: str) -> str:
         """Return the class of the custom attributes of the type *name*."""
-        readers: _Groups = defaultdict(list)
-        writers: _Groups = defaultdict(list)
+        readers: Groups = defaultdict(list)
+        writers: Groups = defaultdict(list)
         for key, (read, write) in sorted(self._custom[name].items()):
             readers[read].append(key)
             writers[f"{write} | None"].append(key)
         lines = [f"class {self._attributes[name]}(_MutableMapping[str, _Any]):"]
-        lines += _overloads("__getitem__", "key: {key}", readers, wrong=_WRONG_KEY)
-        getters: _Groups = {**readers, "_Any": [*readers.get("_Any", []), None]}
-        lines += _overloads("get", "key: {key}, default: _Any = ...", getters)
-        lines += _overloads(
+        lines += overloads("__getitem__", "key: {key}", readers, wrong=_WRONG_KEY)
+        getters: Groups = {**readers, "_Any": [*readers.get("_Any", []), None]}
+        lines += overloads("get", "key: {key}, default: _Any = ...", getters)
+        lines += overloads(
             "__setitem__", "key: {key}, value: {type}", writers, "None", _WRONG_VALUE
         )
         return "\n".join(lines) + "\n"
-
-    # The session
-
-    def _session(self) -> str:
-        """Return the class of the session."""
-        lines = ["class Session(_ftrack_like.Session):", "    def __enter__(self) -> Session: ..."]
-        methods = {
-            # Without "| None", since pyright then names the wrong key of the data.
-            "create": ("data: {data} = ..., reconstructing: bool = ...", "{entity}"),
-            "ensure": ("data: {data}, identifying_keys: _Iterable[str] | None = ...", "{entity}"),
-            "get": ("entity_key: object", "{entity} | None"),
-            "select": ("page_size: int = ...", "_builder.BuiltQuery[{entity}]"),
-        }
-        for method, (parameters, result) in methods.items():
-            for name in self._types:
-                names = {"data": self._data[name], "entity": self._classes[name]}
-                lines += self._overload(
-                    method, name, parameters.format(**names), result.format(**names), "entity_type"
-                )
-            wrong = "_TypeOfTheSiteAndItsData" if "{data}" in parameters else "_TypeOfTheSite"
-            lines += _wrong_form(
-                method,
-                f"entity_type: _Sequence[{wrong}] | _NameOfTheSchema, "
-                "*others: object, **named: object",
-            )
-            # Pyright compares a wrong name with the type of the last form.
-            names = {"data": "_Mapping[str, _Any]", "entity": "_Entity"}
-            last = f"self, entity_type: _TypeOfTheSite, {parameters.format(**names)}"
-            lines += ["    @_overload"]
-            lines += [f"    def {method}({last}) -> {result.format(**names)}: ..."]
-        more = "page_size: int = ..., *, values: _Mapping[str, _Any] | None = ..."
-        for name in self._types:
-            result = f"_QueryResult[{self._classes[name]}]"
-            lines += self._overload("query", name, more, result, "expression")
-        head = f"    def query(self, expression: str, {more})"
-        lines += ["    @_overload", f"{head} -> _QueryResult[_Any]: ..."]
-        return "\n".join(lines) + "\n"
-
-    def _overload(
-        self, method: str, name: str, parameters: str, result: str, first: str
-    ) -> list[str]:
-        """Return one form of *method* of the session, for the type *name*."""
-        head = f"self, {first}: _Literal[{name!a}], {parameters}"
-        return ["    @_overload", f"    def {method}({head}) -> {result}: ..."]
-
-
-def _overloads(
-    method: str,
-    parameters: str,
-    groups: _Groups,
-    result: str = "",
-    wrong: str = "",
-) -> list[str]:
-    """Return the forms of *method*, one for each type in *groups*.
-
-    *groups* maps types to the names of attributes. A name None stands for any text. *parameters*
-    has places for the key and the type. *result* replaces the type as the result. *wrong* has the
-    parameters of the form for mistakes, see :func:`_wrong_form`.
-    """
-    forms = []
-    for type_name in sorted(groups):
-        names = [name for name in groups[type_name] if name is not None]
-        literal = f"_Literal[{', '.join(map(ascii, sorted(names)))}]"
-        keys = [literal] if names else []
-        if None in groups[type_name]:
-            keys.append("str")
-        for key in keys:
-            filled = parameters.format(key=key, type=type_name)
-            form = f"    def {method}(self, {filled}) -> {result or type_name}: ..."
-            forms.append((key == "str", form))
-    forms.sort(key=lambda each: each[0])  # A form for any text must come last.
-    texts = [form for _, form in forms]
-    if len(texts) == 1:
-        return texts
-    lines = [line for form in texts for line in ("    @_overload", form)]
-    return [*lines[:-2], *(_wrong_form(method, wrong) if wrong else ()), *lines[-2:]]
-
-
-def _wrong_form(method: str, parameters: str) -> list[str]:
-    """Return the form of *method* with *parameters*, which no call fits, to keep errors short.
-
-    If no form fits a call, mypy lists all forms, unless one fits when the arguments of generic
-    types are left out. A text is a sequence, so the form for a sequence of another type does. Then
-    mypy compares the call with this form only. A protocol, such as ``Iterable``, takes six lines.
-    The form is not the last one, because pyright compares the call with that.
-    """
-    return ["    @_overload", f"    def {method}(self, {parameters}) -> _Any: ..."]
 
 
 def _free_name(name: str, taken: set[str]) -> str:

@@ -18,8 +18,9 @@ class Note(Entity):
 
     def create_reply(self, content: str, author: Entity) -> Note:
         """Return a new note with *content* by the user *author*, a reply to this note."""
+        replies = self["replies"]  # Reading may fail, and must not leave a note without a place.
         answer = self.session.create("Note", {"content": content, "author": author})
-        self["replies"].append(answer)
+        replies.append(answer)
         return cast("Note", answer)
 
 
@@ -46,8 +47,9 @@ class CreateNoteMixin:
                 raise ValueError("A note takes either labels or a category, not both.")
             labels = [category]
         session = entity.session
+        notes = entity["notes"]  # Reading may fail, and must not leave a note without a place.
         note = session.create("Note", {"content": content, "author": author})
-        entity["notes"].append(note)
+        notes.append(note)
         note["recipients"].extend(
             [
                 session.create("Recipient", {"resource_id": each["id"], "note_id": note["id"]})

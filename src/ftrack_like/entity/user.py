@@ -43,6 +43,9 @@ class User(Entity):
             timer = session.create("Timer", data)
             try:
                 session.commit()
+            except exception.BlockingCallError:
+                unit_of_work_of(session).take_back([timer])  # Nothing was sent.
+                raise
             except exception.ServerError as error:
                 if "DuplicateEntry" not in str(error) and not isinstance(
                     error, exception.NotUniqueError

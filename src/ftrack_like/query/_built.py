@@ -19,6 +19,7 @@ from typing import (
 
 from ftrack_like import exception
 from ftrack_like._base.collaborators import catalogue_of
+from ftrack_like._base.suggest import AdvisesMembers
 from ftrack_like._base.value_errors import shown
 from ftrack_like._values.catalogue import Catalogue, Property
 from ftrack_like.query._checks import refuse_direction
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from ftrack_like.query._result import QueryResult
     from ftrack_like.session import Session
 
-__all__ = ["BuiltQuery"]
+__all__ = ["SELECTION_ADVICE", "BuiltQuery"]
 
 #: A row of a result: an entity, or a plain mapping for a selection with aggregates.
 _Row = TypeVar("_Row")
@@ -47,13 +48,29 @@ _Row = TypeVar("_Row")
 _Parts = dict[str, Any]
 
 
-class BuiltQuery(SubQuery, Generic[_Row]):
+#: The advice for methods of other libraries.
+SELECTION_ADVICE = {
+    **dict.fromkeys(
+        ("filter", "filter_by"), "Use where(attr.name == …), after 'from ftrack_like import attr'."
+    ),
+    "having": "Conditions on aggregates are not possible; filter the rows in Python.",
+    "join": "A path such as attr.parent.name joins by itself.",
+    "options": "Name the relations to load in columns('status.name').",
+    **dict.fromkeys(("project", "select"), "Use columns('name', 'status.name')."),
+    "sort": "Use order_by('name').",
+    "values": "Use columns('name') and to_dicts().",
+}
+
+
+class BuiltQuery(AdvisesMembers, SubQuery, Generic[_Row]):
     """A query in parts. Each method returns a new selection, so that parts can be shared.
 
     The selection sends no request before its rows are needed. Then it makes a
     :class:`~ftrack_like.query.QueryResult` and keeps it: iterating twice sends one query. ``str``
     returns the expression.
     """
+
+    _member_advice = SELECTION_ADVICE
 
     def __init__(
         self,
@@ -282,10 +299,6 @@ class BuiltQuery(SubQuery, Generic[_Row]):
 
         return unread_note(repr(self), UNREAD)
 
-    def __dir__(self) -> list[str]:
-        """Return the names that consoles offer, without those of other libraries' methods."""
-        return [name for name in super().__dir__() if name not in _OTHER_METHODS]
-
     # Results
 
     def _new(self) -> QueryResult[_Row]:
@@ -414,38 +427,3 @@ def _whole(name: str, count: SupportsIndex) -> int:
             {"name": name, "shown": shown(count)},
         )
     return number
-
-
-class _OtherMethod:
-    """A method *name* of other libraries; using it raises an error with *advice*."""
-
-    def __init__(self, name: str, advice: str) -> None:
-        self._text = f"{BuiltQuery.__name__!r} has no method {name!r}. {advice}"
-
-    def __get__(self, instance: object, owner: type) -> NoReturn:
-        """Raise the error."""
-        raise AttributeError(self._text)
-
-
-#: The names of the methods that only raise an error.
-_OTHER_METHODS: set[str] = set()
-
-
-def _advise(**advice: str) -> None:
-    """Add the names of *advice* to the class. Type checkers do not see them."""
-    for name, text in advice.items():
-        setattr(BuiltQuery, name, _OtherMethod(name, text))
-        _OTHER_METHODS.add(name)
-
-
-_advise(
-    filter="Use where(attr.name == …), after 'from ftrack_like import attr'.",
-    filter_by="Use where(attr.name == …), after 'from ftrack_like import attr'.",
-    having="Conditions on aggregates are not possible; filter the rows in Python.",
-    join="A path such as attr.parent.name joins by itself.",
-    options="Name the relations to load in columns('status.name').",
-    project="Use columns('name', 'status.name').",
-    select="Use columns('name', 'status.name').",
-    sort="Use order_by('name').",
-    values="Use columns('name') and to_dicts().",
-)

@@ -14,7 +14,7 @@ import ftrack_like
 from ftrack_like import attr
 
 if TYPE_CHECKING:
-    from ftrack_types import Session, Shot, Task, TaskData
+    from ftrack_types import Session, Shot, Task, TaskData, User
 else:
     from ftrack_like import Session
 
@@ -64,6 +64,31 @@ def read(session: Session, shot: Shot) -> None:
     version = session.create("AssetVersion", {"asset": asset})
     version.create_component("/path/to/plate.mov")
     reveal_type(version["asset"]["name"])  # str
+
+
+def publish(session: Session, task: Task, author: User) -> None:
+    component = session.create_component("/path/to/plate.exr", {"name": "main"}, location=None)
+    task["thumbnail"] = component
+    session.create("ComponentLocation", {"component": component})
+    note = task.create_note("Look at this.", author)
+    task["notes"].append(note)
+    reveal_type(note.create_reply("I did.", author))  # Note
+    reveal_type(task.create_thumbnail("/path/to/plate.jpg"))  # Component
+    version = session.create("AssetVersion", {"task": task})
+    version["components"].append(version.create_component("/path/to/plate.exr", {"name": "main"}))
+    reveal_type(version.encode_media("/path/to/plate.mov"))  # Job
+    reveal_type(session.encode_media("/path/to/plate.mov")["status"])  # str
+    schema = task["project"]["project_schema"]
+    task["status"] = schema.get_statuses("Task")[0]
+    reveal_type(schema.get_types("Task"))  # list[Type]
+    reveal_type(author.start_timer(task))  # Timer
+    reveal_type(author.stop_timer()["duration"])  # float
+    reveal_type(session.pick_location())  # Location | None
+    reveal_type(session.pick_locations([component]))  # list[Location | None]
+    reveal_type(session.get_many("Task", ["an id"]))  # list[Task | None]
+    found, _ = session.query_many(["Task", "Shot"])
+    tasks: list[Task] = found.all()
+    print(tasks)
 
 
 def make(session: Session, type_name: str) -> None:

@@ -38,6 +38,12 @@ def mistakes(session: Session, task: Task, shot: Shot) -> None:
     shot["custom_attributes"]["fstart"] = "first"  # mistake
     shot["children"].append(task["status"])  # mistake
     task.create_nte("Look at this.", session.select("User").one())  # mistake
+    session.get_many("Tsk", ["an id"])  # mistake
+    session.create_component(5)  # mistake
+    session.create_component("/path")["nmae"]  # mistake
+    session.encode_media("/path")["stauts"]  # mistake
+    task.create_note("Look at this.", task)["contnt"]  # mistake
+    task.create_note("Look at this.")  # mistake
     shots: list[Shot] = session.select("Task").all()  # mistake
     print(shots)
 
