@@ -155,4 +155,10 @@ def _print_lines(findings: list[Diagnosis]) -> None:
         for line in lines[1:]:
             print(f"{'':{width + 8}}{line}")
     counts = {status: sum(each.status == status for each in findings) for status in _COLOURS}
-    print(f"{counts[OK]} OK, {counts[WARN]} warnings, {counts[FAIL]} failures.")
+    found = (_counted(counts[WARN], "warning"), _counted(counts[FAIL], "failure"))
+    print(f"{counts[OK]} OK, {', '.join(found)}.")
+
+
+def _counted(number: int, word: str) -> str:
+    """Return *number* with *word*, which gets its plural."""
+    return f"{number} {word}" if number == 1 else f"{number} {word}s"
