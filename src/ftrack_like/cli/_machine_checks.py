@@ -100,7 +100,8 @@ def check_ffmpeg(timeout: float) -> list[Diagnosis]:
     missing = [name for name in ("pillow", "av") if _version_of(name) is None]
     if missing:
         text = f"{text}, but without {' and '.join(missing)}. Only encoding needs it."
-        return [Diagnosis("ffmpeg", WARN, text, missing_package("Encoding", missing[0], "media"))]
+        _, _, advice = missing_package("Encoding", missing[0], "media").partition(". ")
+        return [Diagnosis("ffmpeg", WARN, text, advice)]
     return [Diagnosis("ffmpeg", OK, f"{text}.")]
 
 
