@@ -3,11 +3,11 @@
 On every page, and in README.rst, the blocks ``.. code-block:: python`` run in order in one
 namespace. A block ``.. code-block:: text`` right after one is what it prints; ``...`` in it stands
 for anything. On pages of ``docs`` the names ``sandbox`` and ``session`` are given: a sandbox of the
-page's own and a session on it. Comments, which readers do not see, direct this::
+page's own and a session on it. Comments direct this::
 
     .. setup
 
-       code that runs here, but is not shown
+       code that runs here, and that Sphinx shows as a fold (docs/conf.py)
 
     .. not run: the reason why the next block is only compiled
 

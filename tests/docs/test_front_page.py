@@ -13,17 +13,27 @@ DOCS = Path(__file__).resolve().parents[2] / "docs"
 TASKS = {
     "install": ("installing", "pip install"),
     "Maya": ("applications", "PYTHONPATH"),
+    "render worker": ("installing", "ftrack-like doctor"),
     "log in": ("configuration", "ftrack-like login"),
     "find tasks": ("querying", "session.query("),
+    "my tasks": ("querying", "assignments any (resource.username is"),
+    "custom attribute": ("using_custom_attributes", '["custom_attributes"]["fstart"] ='),
     "set a status": ("working_with_entities", '["status"]'),
     "thousands": ("bulk_work", "session.commit()"),
     "publish a version": ("publishing", "create_component("),
+    "image sequence": ("publishing", "[1001-1008]"),
+    "with a movie": ("publishing", "publish_reviewable(version"),
     "download": ("downloads", "accessor.open("),
+    "newest version of a shot": ("downloads", "is_latest_version is true"),
+    "move files": ("locations", "remove_component("),
+    "statuses of all tasks": ("bulk_work", 'task["status"] ='),
     "notes": ("notes", "create_note("),
     "review": ("using_review_sessions", "ReviewSession"),
+    "invite a client": ("using_review_sessions", "send_review_session_invite("),
     "movies": ("encoding_media", "encode_media("),
     "log time": ("time_logs", "start_timer("),
     "list": ("lists", "TypedContextList"),
+    "status change": ("handling_events", '"statusid"'),
     "events": ("handling_events", "subscribe("),
     "action": ("developing_actions", "register"),
     "loses no event": ("durable_listeners", "ftrack-like listen"),
@@ -34,12 +44,25 @@ TASKS = {
 }
 
 
+def labels() -> dict[str, str]:
+    """Return the page of each label that ``:ref:`` can link."""
+    return {
+        label: page.stem
+        for page in DOCS.glob("*.rst")
+        for label in re.findall(r"^\.\. _([\w-]+):$", page.read_text("utf-8"), re.MULTILINE)
+    }
+
+
 def rows() -> list[tuple[str, list[str]]]:
     """Return the tasks of the table on the front page, each with the pages that it links."""
+    places = labels()
     text = (DOCS / "index.rst").read_text(encoding="utf-8")
     table = text.partition(".. _everyday-tasks:")[2].partition("\nThe first minutes\n")[0]
     found = re.findall(r"^   \* - (.+)\n     - (.+)$", table, re.MULTILINE)
-    return [(task, re.findall(r":doc:`(\w+)`", links)) for task, links in found]
+    return [
+        (task, [places.get(link, link) for link in re.findall(r":(?:doc|ref):`([\w-]+)`", links)])
+        for task, links in found
+    ]
 
 
 @pytest.mark.parametrize("word", TASKS)
@@ -69,7 +92,7 @@ PAGES = [page for page in sorted(DOCS.glob("*.rst")) if ".. setup" in page.read_
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_page_says_what_its_examples_use(page: Path) -> None:
-    """Readers do not see the setup of a page, so the text before it names the objects."""
+    """Readers see the setup of a page folded, so the text before it names the objects."""
     text = page.read_text(encoding="utf-8")
     setup, _, _ = text.partition(".. setup")
     assert "code-block:: python" in setup or re.search(r"[Oo]n this page", setup)

@@ -86,7 +86,7 @@ def test_lines_for_people(sandbox: Any, monkeypatch: pytest.MonkeyPatch, capsys:
     printed = capsys.readouterr().out
     assert re.search(r"^OK    TCP +Connected to 127\.0\.0\.1", printed, re.MULTILINE)
     assert re.search(r"^FAIL  key +.*\n +Next: .*ftrack-like login", printed, re.MULTILINE)
-    assert "1 failures." in printed.splitlines()[-1]
+    assert "1 failure." in printed.splitlines()[-1]
     assert "\x1b" not in printed
     assert KEY not in printed
 
@@ -464,6 +464,23 @@ def test_missing_ffmpeg(monkeypatch: pytest.MonkeyPatch, capsys: Any, tmp_path: 
     broken.chmod(0o755)
     monkeypatch.setenv("FTRACK_FFMPEG", str(broken))
     assert examine(capsys)[1]["ffmpeg"].status == "WARN"
+
+
+def test_missing_packages_for_encoding(
+    monkeypatch: pytest.MonkeyPatch, capsys: Any, tmp_path: Path
+) -> None:
+    """Without the packages of the extra that encoding needs, ffmpeg alone is not enough."""
+    program = tmp_path / "ffmpeg"
+    program.write_text("#!/bin/sh\necho ffmpeg version 6.0\n")
+    program.chmod(0o755)
+    plain = _machine_checks._version_of
+    monkeypatch.setattr(
+        _machine_checks, "_version_of", lambda name: None if name == "av" else plain(name)
+    )
+    monkeypatch.setenv("FTRACK_FFMPEG", str(program))
+    found = examine(capsys)[1]["ffmpeg"]
+    assert (found.status, "without av" in found.text) == ("WARN", True)
+    assert found.next.startswith("Install the extra 'media' of ftrack-like: ")
 
 
 @pytest.mark.parametrize("version", [None, "2.20.0"])

@@ -385,6 +385,10 @@ def test_unittest_mixin(tmp_path: Path) -> None:
                     with ftrack_like.Session() as session:
                         self.assertEqual(session.server_url, self.sandbox.server_url)
 
+                def test_start_of_the_session_does_not_count(self):
+                    with self.assert_requests(exactly=1):
+                        self.session.query("User").all()
+
                 def test_two(self):
                     self.assertEqual(self.session.query("Shot").all(), [])
                     with self.assertRaisesRegex(AssertionError, "1 request, but at most 0"):
@@ -401,7 +405,7 @@ def test_unittest_mixin(tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert "Ran 2 tests" in done.stderr
+    assert "Ran 3 tests" in done.stderr
 
 
 def test_single_text_in_place_of_a_list(project: ProjectFactory) -> None:

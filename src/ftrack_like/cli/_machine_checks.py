@@ -74,7 +74,8 @@ def check_profiles() -> list[Diagnosis]:
 
 
 def check_ffmpeg(timeout: float) -> list[Diagnosis]:
-    """Check that ffmpeg is there and runs; only encoding needs it."""
+    """Check that ffmpeg is there and runs, and the packages beside it; only encoding needs it."""
+    from ftrack_like._base.errors import missing_package  # lazy: "--help" answers at once
     from ftrack_like._base.ffmpeg import find_ffmpeg  # lazy: "--help" answers at once
     from ftrack_like.exception import MediaError  # lazy: likewise
 
@@ -95,7 +96,13 @@ def check_ffmpeg(timeout: float) -> list[Diagnosis]:
         text = f"ffmpeg does not run: {error}"
         return [Diagnosis("ffmpeg", WARN, text, "Set FTRACK_FFMPEG to the path of ffmpeg.")]
     version = re.match(r"ffmpeg version (\S+)", done.stdout)
-    return [Diagnosis("ffmpeg", OK, f"{path}, version {version[1] if version else 'unknown'}.")]
+    text = f"{path}, version {version[1] if version else 'unknown'}"
+    missing = [name for name in ("pillow", "av") if _version_of(name) is None]
+    if missing:
+        text = f"{text}, but without {' and '.join(missing)}. Only encoding needs it."
+        _, _, advice = missing_package("Encoding", missing[0], "media").partition(". ")
+        return [Diagnosis("ffmpeg", WARN, text, advice)]
+    return [Diagnosis("ffmpeg", OK, f"{text}.")]
 
 
 def check_python() -> list[Diagnosis]:

@@ -12,7 +12,7 @@ from ftrack_like.cli._checks import FAIL, OK, WARN, Diagnosis, within
 from ftrack_like.cli._connection import add_connection_arguments, connection_of
 from ftrack_like.cli._errors import with_options
 from ftrack_like.cli._output import has_colours, is_terminal
-from ftrack_like.cli._text import in_lines, printable
+from ftrack_like.cli._text import amount, in_lines, printable
 
 if TYPE_CHECKING:
     from ftrack_like._configuration.credentials import Credentials
@@ -155,4 +155,5 @@ def _print_lines(findings: list[Diagnosis]) -> None:
         for line in lines[1:]:
             print(f"{'':{width + 8}}{line}")
     counts = {status: sum(each.status == status for each in findings) for status in _COLOURS}
-    print(f"{counts[OK]} OK, {counts[WARN]} warnings, {counts[FAIL]} failures.")
+    problems = f"{amount(counts[WARN], 'warning')}, {amount(counts[FAIL], 'failure')}"
+    print(f"{counts[OK]} OK, {problems}.")

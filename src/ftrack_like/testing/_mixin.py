@@ -57,6 +57,10 @@ class SandboxMixin(unittest.TestCase):
     @property
     def session(self) -> Session:
         """Return the session of the test, as the administrator."""
+        return self._started_session()
+
+    def _started_session(self) -> Session:
+        """Return the session of the test; the first call starts it."""
         if self._session is None:
             self._session = self._stack.enter_context(self.sandbox.session())
         return self._session
@@ -76,7 +80,11 @@ class SandboxMixin(unittest.TestCase):
     def assert_requests(
         self, at_most: Optional[int] = None, *, exactly: Optional[int] = None
     ) -> AbstractContextManager[list[SeenRequest]]:
-        """Limit the number of requests; see :meth:`Sandbox.assert_requests`."""
+        """Limit the number of requests; see :meth:`Sandbox.assert_requests`.
+
+        The session of the test starts before the block, so that its start does not count.
+        """
+        self._started_session()
         return self.sandbox.assert_requests(at_most, exactly=exactly)
 
     def assert_published(
