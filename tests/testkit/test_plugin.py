@@ -300,3 +300,25 @@ def test_plugin_is_documented(pytester: pytest.Pytester, run_pytest: Run) -> Non
     for name in ("ftrack_sandbox", "ftrack_session", "ftrack_events", "ftrack_project"):
         assert any(line.startswith(name) for line in result.outlines), name
     assert "_ftrack_server" not in result.stdout.str()
+
+
+def test_failed_checks_show_the_lines_of_the_test(
+    pytester: pytest.Pytester, run_pytest: Run
+) -> None:
+    """The report of a failed check has the line of the test and the message, not the kit's code."""
+    pytester.makepyfile(
+        """
+        def test_event(ftrack_events):
+            ftrack_events.assert_published("studio.missing", timeout=0.1)
+
+        def test_requests(ftrack_sandbox, ftrack_session):
+            with ftrack_sandbox.assert_requests(exactly=3):
+                ftrack_session.query("Task").all()
+        """
+    )
+    result = run_pytest()
+    result.assert_outcomes(failed=2)
+    text = result.stdout.str()
+    assert "studio.missing" in text
+    assert "exactly 3" in text
+    assert "ftrack_like/testing" not in text.replace("\\", "/")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import operator
 from collections.abc import Mapping, Sequence
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, NoReturn, cast
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from ftrack_like.entity.base import Entity
 
 __all__ = ["SuggestsMembers", "checked_entities", "checked_entity", "checked_texts"]
+
+#: For pytest: a failed check is shown at the line of the test, without the source of the kit.
+__tracebackhide__ = operator.methodcaller("errisinstance", AssertionError)
 
 
 class SuggestsMembers:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fnmatch
 import json
+import operator
 import re
 import threading
 import time
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
     from ftrack_like.testing._server import Sandbox
 
 __all__ = ["EventRecorder"]
+
+#: For pytest: a failed check is shown at the line of the test, without the source of the kit.
+__tracebackhide__ = operator.methodcaller("errisinstance", AssertionError)
 
 #: The session that a listener takes: of the library, or with the types of a site.
 _Session = TypeVar("_Session", bound="Session")

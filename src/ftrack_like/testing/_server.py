@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime, timedelta, timezone
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from ftrack_like.session import Session
 
 __all__ = ["Frozen", "Sandbox"]
+
+#: For pytest: a failed check is shown at the line of the test, without the source of the kit.
+__tracebackhide__ = operator.methodcaller("errisinstance", AssertionError)
 
 #: Requests for events come from a hub whenever it connects, so that they are not counted.
 _EVENTS = "/socket.io"
