@@ -62,6 +62,10 @@ def run(arguments: argparse.Namespace) -> int:
     """Change the entities in *arguments*; return the exit status."""
     words = [arguments.first, *arguments.assignments]
     count = next((number for number, word in enumerate(words) if number and is_form(word)), None)
+    if count is None and is_form(words[0]):
+        raise UsageMistake(
+            f"The id comes first. Write: ftrack-like set {arguments.type} {words[1]} {words[0]}"
+        )
     if count is None:
         raise UsageMistake(
             f"{words[-1]!r} is not an assignment. Write attribute=value, such as status=Completed."
