@@ -25,8 +25,8 @@ from ftrack_like.cli._fetching import (
 from ftrack_like.cli._finding import whole_ids
 from ftrack_like.cli._output import add_output_arguments, is_terminal, write_rows
 from ftrack_like.cli._progress import ProgressBar
-from ftrack_like.cli._sources import as_size
 from ftrack_like.cli._text import amount
+from ftrack_like.cli._units import as_size
 from ftrack_like.cli._unknown import no_component
 from ftrack_like.cli._unknown_values import unknown_values
 from ftrack_like.cli._version_paths import VERSION_FORM
