@@ -24,7 +24,7 @@ from ftrack_like.cli._review_page import local_links_note
         (["events", "watch"], "Did you mean 'tail'?"),
         (["set", "Task", "x", "--status", "X"], "without dashes: status=VALUE"),
         (["create", "Project", "--project-schema", "X"], "without dashes: project_schema=VALUE"),
-        (["jobs"], "Did you mean 'sandbox jobs'?"),
+        (["jobs"], "Did you mean 'query Job'?"),
         (["query", "Task", "--colums", "name"], "Did you mean '--columns'?"),
     ],
     ids=" ".join,

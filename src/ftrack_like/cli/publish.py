@@ -264,7 +264,8 @@ def _print_version(
             text += ", ".join(str(each["name"]) for each in components)
             print(printable(f"{text}."), file=sys.stderr)
             if job is not None and not arguments.wait:
-                print(f"The server encodes the reviewable: job {job['id']}.", file=sys.stderr)
+                follow = f"ftrack-like get Job {job['id']} --columns status"
+                print(f"The server encodes the reviewable. Is it done? {follow}", file=sys.stderr)
         return
     values: dict[str, Any] = {
         "id": version["id"],
