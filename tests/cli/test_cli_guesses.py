@@ -133,6 +133,43 @@ def test_publish_names_what_is_missing(command: Any, tmp_path: pathlib.Path) -> 
         assert (found.status, words in found.errors) == (2, True), found.errors
 
 
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["review", "create", "Dailies", "show"], "Did you mean: --project show?"),
+        (["encode", "{file}", "sh010/comp/v001"], "Did you mean: --version sh010/comp/v001?"),
+        (["encode", "sh010/comp/v001", "{file}"], "Did you mean: --version sh010/comp/v001?"),
+        (["publish", "{file}", "sh010/comp"], "Did you mean: --context sh010/comp?"),
+        (["login", "https://site.example"], "Did you mean: --server-url https://site.example?"),
+        (["log", "time", "2h", "sh010/comp"], "Usage: ftrack-like log time TASK DURATION"),
+    ],
+)
+def test_a_word_without_its_option_names_the_option(
+    arguments: list[str], words: str, command: Any, tmp_path: pathlib.Path
+) -> None:
+    """A value without its option, or in the place of another one, leads to the right form."""
+    file = tmp_path / "shot.mov"
+    file.write_bytes(b"movie")
+    found = command(*(each.format(file=file) for each in arguments))
+    assert (found.status, words in found.errors) == (2, True), found.errors
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["review", "create", "Dailies"],
+        ["encode", "missing.mov"],
+        ["encode", "plate.%04d.exr"],
+        ["publish", "main=x.ma"],
+        ["review", "create"],
+    ],
+)
+def test_no_option_is_suggested_without_such_a_word(arguments: list[str], command: Any) -> None:
+    """The name of a file, also of one that does not exist, is not taken for another value."""
+    found = command(*arguments)
+    assert (found.status, "Did you mean" in found.errors) == (2, False), found.errors
+
+
 def test_second_reviews_of_a_name_need_force(command: Any, site: Any) -> None:
     """A second review of the same name in a project is refused, and made with --force."""
     create = ("review", "create", "dailies", "--project", "show")

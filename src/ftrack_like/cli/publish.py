@@ -8,7 +8,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any, Optional, cast
 
-from ftrack_like.cli._arguments import seconds_above_zero
+from ftrack_like.cli._arguments import seconds_above_zero, word_among_files
 from ftrack_like.cli._changes import add_dry_run_argument, apply_changes
 from ftrack_like.cli._connection import add_connection_arguments, open_session
 from ftrack_like.cli._entities import described
@@ -97,7 +97,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Publish the files in *arguments*; return the exit status."""
     if arguments.context is None and arguments.task is None:
-        raise UsageMistake("missing: --context ID, or --task ID, on which to publish.")
+        word = word_among_files(arguments.files)
+        meant = f" Did you mean: --context {word}?" if word else ""
+        raise UsageMistake(f"missing: --context ID, or --task ID, on which to publish.{meant}")
     if not arguments.files and arguments.reviewable is None:
         raise UsageMistake("missing: FILE, or --reviewable FILE. See: ftrack-like publish --help")
     if arguments.reviewable is not None:
