@@ -121,6 +121,23 @@ def test_publish_takes_the_context_from_the_task(
     assert (plan.status, "upload" in plan.output, "encode" in plan.output) == (0, True, True)
 
 
+@pytest.mark.parametrize(
+    ("source", "file"), [("shot.mov", "shot.mov"), ("main=shot.mov", "shot.mov"), ("x.ma", None)]
+)
+def test_publish_says_that_reviews_show_nothing(
+    source: str, file: Optional[str], terminal: Any, site: Any, tmp_path: pathlib.Path
+) -> None:
+    """A movie that is published without a reviewable leads to the command that encodes it."""
+    for name in ("shot.mov", "x.ma"):
+        (tmp_path / name).write_bytes(b"data")
+    words = source.replace("shot.mov", str(tmp_path / "shot.mov"))
+    words = words.replace("x.ma", str(tmp_path / "x.ma"))
+    done = terminal("publish", words, "--context", "sh010", columns=300).finish()
+    assert done.status == 0, done.output
+    advice = f"ftrack-like encode {tmp_path / str(file)} --version "
+    assert (advice in done.output) == (file is not None), done.output
+
+
 def test_publish_names_what_is_missing(command: Any, tmp_path: pathlib.Path) -> None:
     """Without a context, without a file, and with a sequence as reviewable, publish says so."""
     pattern = str(tmp_path / "plate.####.png")

@@ -27,6 +27,8 @@ __all__ = [
 _STEP = re.compile(r"(?P<name>[^\[\]]*)(?:\[(?P<cast>[^\[\]]*)\])?")
 #: The kinds in the configurations of custom attributes, by type; other contexts are ``task``.
 _KINDS = {"Project": "show", "AssetVersion": "assetversion", "Asset": "asset", "User": "user"}
+#: Names that people expect for the people of a task.
+_ASSIGNED = frozenset({"assigned", "assigned_to", "assignee", "assignees", "artist", "user"})
 _CONTEXTS = ("Context", "TypedContext")
 
 
@@ -66,7 +68,15 @@ def found_at(session: Session, entity_type: str, path: str) -> Optional[Property
 
 
 def custom_name_hint(session: Session, entity_type: str, name: str) -> str:
-    """Return "Did you mean 'custom.fps'?" if *name* is a key of *entity_type*, else no text."""
+    """Return a sentence if *name* is no attribute but a key of *entity_type*, else no text.
+
+    It is such as "Did you mean 'custom.fps'?", or for the people of a task how to assign them.
+    """
+    if name.lower() in _ASSIGNED and "assignments" in catalogue_of(session).properties(entity_type):
+        return (
+            "'assignments.resource.username' has the people of a task. To assign one, write: "
+            "ftrack-like create Appointment context=TASK resource=USER type=assignment"
+        )
     if "custom_attributes" not in catalogue_of(session).properties(entity_type):
         return ""
     keys = _CustomAttributes(session).keys_of(entity_type)
