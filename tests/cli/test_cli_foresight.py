@@ -271,3 +271,30 @@ def test_doctor_fits_a_narrow_terminal(terminal: Any) -> None:
     assert any(line.startswith(" " * 20) for line in lines)
     assert all(len(line) <= 60 for line in lines if len(line.split()) > 6)
     assert "agrees with" in shown
+
+
+def test_set_foresees_a_taken_name(command: Any, site: Any) -> None:
+    """--dry-run of set refuses the name of a sibling, and allows the own name in other letters."""
+    found = command("set", "Shot", "sh010", "name=SH020", "--dry-run")
+    assert found.status == 1
+    assert "The name 'SH020' is taken: Shot show/sq010/sh020" in found.errors
+    assert command("set", "Shot", "sh010", "name=sh020").status == 1
+    for name in ("SH010", "sh030"):
+        assert command("set", "Shot", "sh010", f"name={name}", "-n").status == 0
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["set", "Task", "sh010/lighting", "assignee=admin"],
+        ["create", "Task", "name=x", "parent=sh010", "assigned_to=admin"],
+        ["query", "Task", "-c", "name,assignee"],
+        ["query", "Task where assignee is admin"],
+    ],
+)
+def test_the_people_of_a_task_are_explained(words: list[str], command: Any, site: Any) -> None:
+    """The attribute that people expect for the people of a task leads to the right ones."""
+    found = command(*words)
+    assert found.status == 1
+    assert "'assignments.resource.username' has the people of a task" in found.errors
+    assert "create Appointment context=TASK resource=USER type=assignment" in found.errors

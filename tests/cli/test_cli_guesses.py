@@ -24,7 +24,7 @@ from ftrack_like.cli._review_page import local_links_note
         (["events", "watch"], "Did you mean 'tail'?"),
         (["set", "Task", "x", "--status", "X"], "without dashes: status=VALUE"),
         (["create", "Project", "--project-schema", "X"], "without dashes: project_schema=VALUE"),
-        (["jobs"], "Did you mean 'sandbox jobs'?"),
+        (["jobs"], "Did you mean 'query Job'?"),
         (["query", "Task", "--colums", "name"], "Did you mean '--columns'?"),
     ],
     ids=" ".join,
@@ -121,6 +121,23 @@ def test_publish_takes_the_context_from_the_task(
     assert (plan.status, "upload" in plan.output, "encode" in plan.output) == (0, True, True)
 
 
+@pytest.mark.parametrize(
+    ("source", "file"), [("shot.mov", "shot.mov"), ("main=shot.mov", "shot.mov"), ("x.ma", None)]
+)
+def test_publish_says_that_reviews_show_nothing(
+    source: str, file: Optional[str], terminal: Any, site: Any, tmp_path: pathlib.Path
+) -> None:
+    """A movie that is published without a reviewable leads to the command that encodes it."""
+    for name in ("shot.mov", "x.ma"):
+        (tmp_path / name).write_bytes(b"data")
+    words = source.replace("shot.mov", str(tmp_path / "shot.mov"))
+    words = words.replace("x.ma", str(tmp_path / "x.ma"))
+    done = terminal("publish", words, "--context", "sh010", columns=300).finish()
+    assert done.status == 0, done.output
+    advice = f"ftrack-like encode {tmp_path / str(file)} --version "
+    assert (advice in done.output) == (file is not None), done.output
+
+
 def test_publish_names_what_is_missing(command: Any, tmp_path: pathlib.Path) -> None:
     """Without a context, without a file, and with a sequence as reviewable, publish says so."""
     pattern = str(tmp_path / "plate.####.png")
@@ -131,6 +148,43 @@ def test_publish_names_what_is_missing(command: Any, tmp_path: pathlib.Path) -> 
     ):
         found = command("publish", *arguments)
         assert (found.status, words in found.errors) == (2, True), found.errors
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["review", "create", "Dailies", "show"], "Did you mean: --project show?"),
+        (["encode", "{file}", "sh010/comp/v001"], "Did you mean: --version sh010/comp/v001?"),
+        (["encode", "sh010/comp/v001", "{file}"], "Did you mean: --version sh010/comp/v001?"),
+        (["publish", "{file}", "sh010/comp"], "Did you mean: --context sh010/comp?"),
+        (["login", "https://site.example"], "Did you mean: --server-url https://site.example?"),
+        (["log", "time", "2h", "sh010/comp"], "Usage: ftrack-like log time TASK DURATION"),
+    ],
+)
+def test_a_word_without_its_option_names_the_option(
+    arguments: list[str], words: str, command: Any, tmp_path: pathlib.Path
+) -> None:
+    """A value without its option, or in the place of another one, leads to the right form."""
+    file = tmp_path / "shot.mov"
+    file.write_bytes(b"movie")
+    found = command(*(each.format(file=file) for each in arguments))
+    assert (found.status, words in found.errors) == (2, True), found.errors
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["review", "create", "Dailies"],
+        ["encode", "missing.mov"],
+        ["encode", "plate.%04d.exr"],
+        ["publish", "main=x.ma"],
+        ["review", "create"],
+    ],
+)
+def test_no_option_is_suggested_without_such_a_word(arguments: list[str], command: Any) -> None:
+    """The name of a file, also of one that does not exist, is not taken for another value."""
+    found = command(*arguments)
+    assert (found.status, "Did you mean" in found.errors) == (2, False), found.errors
 
 
 def test_second_reviews_of_a_name_need_force(command: Any, site: Any) -> None:

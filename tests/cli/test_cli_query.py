@@ -9,6 +9,9 @@ from typing import Any
 
 import pytest
 
+from ftrack_like.cli._columns import column_of
+from ftrack_like.cli._units import in_cell, with_units
+
 
 def test_pipe_gets_tab_separated_values(command: Any, site: Any) -> None:
     """In a pipe each entity is a line of values with tabs between them, without a header."""
@@ -296,3 +299,58 @@ def test_keys_of_several_parts(command: Any, site: Any, session: Any) -> None:
     found = command("get", "Metadata", key, "-c", "value")
     assert found.output == "value\t12\n"
     assert "has 2 parts" in command("get", "Metadata", "a").errors
+
+
+def test_a_table_shows_values_as_people_read_them(command: Any, site: Any, session: Any) -> None:
+    """A table has names of references, hours and short dates; TSV has ids, seconds and ISO."""
+    words = ["bid=5400", "start_date=2026-03-09T18:00+01:00"]
+    assert command("set", "Task", "lighting", *words).status == 0
+    expression = "Task where name is lighting"
+    columns = "parent,status,bid,start_date"
+    table = command("query", expression, "-c", columns, "-o", "table").lines
+    assert table[1].split("  ") == ["sh010", " Not started", "1h30m", "2026-03-09 17:00"]
+    key, _, bid, start = command("query", expression, "-c", columns).output.split("\t")
+    assert (key, bid) == (site["sh010"]["id"], "5400")
+    assert start.strip() == "2026-03-09T17:00:00+00:00"
+    projected = f"select {columns.replace(',', ', ')} from {expression}"
+    assert command("query", projected, "-o", "table").lines[1] == table[1]
+    assert command("query", projected).output.startswith(key)
+
+
+def test_a_table_names_the_entities_of_a_list(command: Any, site: Any) -> None:
+    """A column of a list has the names of its entities, and an empty reference is empty."""
+    found = command("query", "Shot", "-c", "name,children,type", "-o", "table").lines
+    rows = {line.split()[0]: line.split("  ")[1:] for line in found[1:]}
+    assert sorted(rows["sh010"][0].split(", ")) == ["comp", "lighting"]
+
+
+def test_a_caret_stays_below_an_unknown_projection_of_a_table(command: Any, site: Any) -> None:
+    """The names that a table loads do not move the place of an unknown name."""
+    found = command("query", "select name, prent from Task", "-o", "table")
+    assert found.status == 1
+    assert found.errors.splitlines()[1:] == ["  select name, prent from Task", " " * 15 + "^"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "text"),
+    [
+        ("bid", 90, "90s"),
+        ("bid", 0, "0m"),
+        ("bid", -3600.0, "-1h"),
+        ("bid", None, None),
+        ("size", 1500, "1.5 KB"),
+        ("fstart", 3600, 3600),
+        ("duration", "{self.fend}", "{self.fend}"),
+    ],
+)
+def test_units_depend_on_the_attribute(name: str, value: object, text: object) -> None:
+    """Only attributes in seconds and in bytes get a unit, and no value loses seconds."""
+    assert in_cell(name, value) == text
+
+
+@pytest.mark.parametrize("name", ["custom.duration", "custom_attributes.duration"])
+def test_keys_of_sites_have_no_units(name: str) -> None:
+    """A custom attribute with the name of a duration, such as one in frames, has no unit."""
+    assert column_of(name).shown({"custom_attributes": {"duration": 7200}}) == 7200
+    assert with_units({name: 7200}) == {name: 7200}
+    assert with_units({"duration": 7200}) == {"duration": "7200 s (2h)"}

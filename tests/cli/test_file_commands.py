@@ -352,6 +352,27 @@ def test_thumbnails_of_versions_are_downloaded_on_request(
         assert os.listdir(files / f"thumb{number}") == ["thumb.png"]
 
 
+def test_encodings_for_reviews_are_downloaded_on_request(
+    run: Run, files: Path, project: ProjectFactory, session: Session
+) -> None:
+    """An encoding beside a file is downloaded by its name only; alone it is what people want."""
+    (files / "clip.mp4").write_bytes(b"movie")  # The server reads only the type of the file.
+    names = ("ftrackreview-mp4", "ftrackreview-mp4-1080")
+    encodings = dict.fromkeys(names, files / "clip.mp4")
+    both = project.version(None, {"scene": files / "scene.ma", **encodings})
+    alone = project.version(None, encodings)
+    assert run("download", both["id"], "--to", "files").returncode == 0
+    assert os.listdir(files / "files") == ["scene.ma"]
+    assert run("download", both["id"], "--component", names[0], "--to", "one").returncode == 0
+    assert os.listdir(files / "one") == ["ftrackreview-mp4.mp4"]
+    query = f'AssetVersion where id in ("{both["id"]}", "{alone["id"]}")'
+    assert run("download", "-q", query, "--to", "found").returncode == 0
+    found = sorted(each.name for each in (files / "found").rglob("*.*") if each.is_file())
+    assert found == ["ftrackreview-mp4-1080.mp4", "ftrackreview-mp4.mp4", "scene.ma"]
+    assert run("download", alone["id"], "--to", "alone").returncode == 0
+    assert len(os.listdir(files / "alone")) == 2
+
+
 def test_existing_files_are_kept(run: Run, files: Path, project: ProjectFactory) -> None:
     """Without --force an existing file is an error, and no other file is downloaded either."""
     version = project.version(None, {"scene": files / "scene.ma", "other": files / "scene.ma"})

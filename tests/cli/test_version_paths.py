@@ -45,6 +45,8 @@ def test_a_version_is_found_by_its_path(
         ("sh010/com a/v001", "There is no Asset 'com a'. Did you mean 'comp a'?"),
         ("sq010/comp a/v001", "Other contexts have an asset 'comp a'. Write the path as "),
         ("show/sq010/sh010", "is not an AssetVersion. Write an id, or a path with the number"),
+        ("sh010/comp a", "AssetVersion. Its latest version is: show/sq010/sh010/comp a/v002."),
+        ("comp a", "versions are: show/sq010/sh010/comp a/v002, show/sq010/sh020/comp a/v001."),
     ],
 )
 @pytest.mark.parametrize(
@@ -101,3 +103,17 @@ def test_encode_needs_a_query_for_one_version(
     found = command("encode", str(file), "--version", query)
     assert found.status in (1, 2)
     assert words in found.errors
+
+
+def test_the_path_of_a_task_names_its_versions(
+    command: Any, versions: dict[str, str], site: Any, session: Any
+) -> None:
+    """A command for versions gets the path of a task, and the error names the latest version."""
+    version = session.get("AssetVersion", versions["sh010/v2"])
+    version["task"] = site["lighting"]
+    session.commit()
+    for words in (["download"], ["get", "AssetVersion"]):
+        found = command(*words, "sh010/lighting")
+        assert found.status == 1
+        assert "Its latest version is: show/sq010/sh010/comp a/v002." in found.errors
+        assert "Its latest" not in command(*words, "sh020/lighting").errors

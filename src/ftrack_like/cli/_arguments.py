@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
+from collections.abc import Iterable
 
-__all__ = ["add_type_argument", "positive", "seconds_above_zero"]
+__all__ = ["add_type_argument", "positive", "seconds_above_zero", "word_among_files"]
 
 #: The form of the name of a type. No path and no id has it.
 _TYPE = re.compile(r"[^\W\d]\w*")
+
+#: Characters of patterns of sequences, and of names of components before a file.
+_FILE_FORM = re.compile(r"[%#*?=\\]|^[./~]")
 
 
 def add_type_argument(parser: argparse.ArgumentParser, words: str) -> None:
@@ -49,3 +54,15 @@ def seconds_above_zero(text: str) -> float:
     if not 0 < seconds < float("inf"):
         raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds above 0")
     return seconds
+
+
+def word_among_files(words: Iterable[str]) -> str:
+    """Return the first of *words* that has no form of a file and names none, else no text.
+
+    People write the path of a task or of a version beside the files.
+    """
+    for word in words:
+        is_plain = _FILE_FORM.search(word) is None and not os.path.splitext(word)[1]
+        if is_plain and not os.path.lexists(word):
+            return word
+    return ""

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 
 from ftrack_like._values.units import SECONDS, seconds_in
 from ftrack_like.cli._choices import check_choice
-from ftrack_like.cli._entities import identifying, schema_of
+from ftrack_like.cli._entities import NAMING, identifying, is_id, schema_of
 from ftrack_like.cli._errors import CommandError, UsageMistake
 from ftrack_like.cli._finding import find_entities, reference_by
 from ftrack_like.cli._known_names import custom_name_hint
@@ -39,6 +39,7 @@ __all__ = [
     "Assignment",
     "apply_keyed",
     "assignments_of",
+    "assignments_of_several",
     "is_form",
     "plain_values",
     "projections_to_set",
@@ -82,23 +83,46 @@ def assignments_of(arguments: Iterable[str]) -> list[Assignment]:
     Raise :exc:`~ftrack_like.cli._errors.UsageMistake` for another form, for invalid JSON, and for
     an attribute that is set twice.
     """
-    found: dict[tuple[str, ...], Assignment] = {}
+    shared, names = assignments_of_several(arguments)
+    if len(names) > 1:
+        raise UsageMistake(f"{'.'.join(names[0].path)!r} is set twice.")
+    return shared
+
+
+def assignments_of_several(
+    arguments: Iterable[str],
+) -> tuple[list[Assignment], list[Assignment]]:
+    """Return the assignments in *arguments*: those of all entities, and the name of each entity.
+
+    The second list has several assignments if the arguments repeat the attribute by which people
+    name entities, as in ``name=sh010 name=sh020``; else it is empty. Raise
+    :exc:`~ftrack_like.cli._errors.UsageMistake` as :func:`assignments_of` does, and for a name
+    that is repeated.
+    """
+    found: dict[tuple[str, ...], list[Assignment]] = {}
+    before = ""
     for argument in arguments:
-        assignment = _assignment_of(argument)
-        if assignment.path in found:
-            raise UsageMistake(f"{'.'.join(assignment.path)!r} is set twice.")
-        found[assignment.path] = assignment
-    return list(found.values())
+        assignment = _assignment_of(argument, before)
+        found.setdefault(assignment.path, []).append(assignment)
+        before = argument
+    repeated = [path for path, each in found.items() if len(each) > 1]
+    for number, path in enumerate(repeated):
+        if number or path[0] not in NAMING or len(path) > 1:
+            raise UsageMistake(f"{'.'.join(path)!r} is set twice.")
+    names = [each for path in repeated for each in found[path]]
+    texts = [each.text.lower() for each in names]
+    for each in names:
+        if texts.count(each.text.lower()) > 1:
+            raise UsageMistake(f"{each.source!r} is there twice.")
+    shared = [each for path, some in found.items() for each in some if path not in repeated]
+    return shared, names
 
 
-def _assignment_of(argument: str) -> Assignment:
-    """Return the assignment in *argument*."""
+def _assignment_of(argument: str, before: str) -> Assignment:
+    """Return the assignment in *argument*, which follows the argument *before*."""
     match = _FORM.fullmatch(argument)
     if match is None:
-        raise UsageMistake(
-            f"{argument!r} is not an assignment. Write attribute=value, such as "
-            "name=sh010, or attribute:=JSON."
-        )
+        raise UsageMistake(f"{argument!r} is not an assignment. {_form_advice(argument, before)}")
     path, text = tuple(match["path"].split(".")), match["value"]
     if not all(path):
         raise UsageMistake(f"{argument!r} has an empty name before or after a dot.")
@@ -108,6 +132,18 @@ def _assignment_of(argument: str) -> Assignment:
         return Assignment(argument, path, text, json.loads(text), True)
     except ValueError as error:
         raise UsageMistake(f"{argument!r} has no valid JSON after ':=': {error}.") from error
+
+
+def _form_advice(argument: str, before: str) -> str:
+    """Return the sentence about *argument*, which has no form of assignment, after *before*."""
+    if "/" in argument or is_id(argument):
+        return f"Write ids and paths before the assignments, or attribute=value: parent={argument}"
+    if is_form(before):  # The shell has split a value of several words.
+        import shlex  # lazy: only for mistakes
+
+        return f"Put a value of several words in quotes: {shlex.quote(f'{before} {argument}')}"
+    example = argument if re.fullmatch(r"[\w-]+", argument) else "sh010"
+    return f"Write attribute=value, such as name={example}, or attribute:=JSON."
 
 
 def _given_text(argument: str, text: str) -> str:

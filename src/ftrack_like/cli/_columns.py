@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, Optional, cast
 
 from ftrack_like.cli._errors import UsageMistake
+from ftrack_like.cli._units import KEYED, in_cell
 
 if TYPE_CHECKING:
     from ftrack_like._base.types import Json, Value
@@ -14,8 +15,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Column", "column_of", "columns_of", "plain_value", "projections_for"]
 
-#: Attributes whose members have keys; ``custom`` is the short form of the first.
-_MAPPED = ("custom_attributes", "metadata", "custom")
 _CAST = re.compile(r"\[[^\]]*\]")
 
 
@@ -23,18 +22,33 @@ class Column(NamedTuple):
     """A column of a result.
 
     *name* is its name in the output, *projection* the attribute to load, and *path* the names of
-    the attributes and keys from the entity to the value.
+    the attributes and keys from the entity to the value. *naming* is the attribute by which people
+    name the entities in the column; it is empty if the name is not to be loaded.
     """
 
     name: str
     projection: str
     path: tuple[str, ...]
+    naming: str = ""
 
     def value(self, row: Mapping[str, Value]) -> Json:
         """Return the value of *row*, an entity or a row of counts, as a JSON value."""
+        return plain_value(self._found_in(row))
+
+    def shown(self, row: Mapping[str, Value]) -> Json:
+        """Return the value of *row* as a table shows it to people.
+
+        A reference is its name, a date is in UTC and has minutes, and durations and sizes have
+        units.
+        """
+        name = "" if KEYED.intersection(self.path) else self.path[-1]
+        return _value_in_cell(self._found_in(row), name, self.naming)
+
+    def _found_in(self, row: Mapping[str, Value]) -> Value:
+        """Return the value of *row*."""
         if self.name in row and getattr(row, "entity_type", None) is None:
-            return plain_value(row[self.name])
-        return plain_value(_follow_path(row, self.path))
+            return row[self.name]
+        return _follow_path(row, self.path)
 
 
 def columns_of(text: str) -> list[Column]:
@@ -56,7 +70,7 @@ def column_of(name: str) -> Column:
     words = name.split(".")
     plain = [_CAST.sub("", word) for word in words]
     for index, word in enumerate(plain):
-        if word in _MAPPED:
+        if word in KEYED:
             attribute = "custom_attributes" if word == "custom" else word
             key = ".".join(words[index + 1 :])
             path = [*plain[:index], attribute, *([key] if key else [])]
@@ -66,7 +80,20 @@ def column_of(name: str) -> Column:
 
 def projections_for(columns: Sequence[Column]) -> str:
     """Return the projections of a query that loads *columns*."""
-    return ", ".join(dict.fromkeys(column.projection for column in columns))
+    names = [f"{each.projection}.{each.naming}" for each in columns if each.naming]
+    return ", ".join(dict.fromkeys([*(each.projection for each in columns), *names]))
+
+
+def _value_in_cell(value: Value, name: str, naming: str) -> Json:
+    """Return the *value* of the attribute *name* as a table shows it.
+
+    *naming* is the attribute that stands for an entity.
+    """
+    if _is_list(value) and naming:
+        return [_value_in_cell(each, name, naming) for each in value]
+    if naming and getattr(value, "entity_type", None) is not None:
+        return plain_value(_item(cast("Entity", value), naming) or value)
+    return plain_value(in_cell(name, value))
 
 
 def _follow_path(value: Value, path: Sequence[str]) -> Value:

@@ -35,7 +35,7 @@ _OTHER_NAMES = {
     "describe": "get",
     "edit": "set",
     "find": "query",
-    "jobs": "sandbox jobs",
+    "jobs": "query Job",
     "list": "query",
     "ls": "query",
     "new": "create",

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ftrack_like.session import Session
 
 __all__ = [
+    "NAMING",
     "described",
     "each_once",
     "identifying",
@@ -30,7 +31,7 @@ __all__ = [
 
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 #: The attributes by which people name an entity, best first.
-_NAMING = ("name", "username", "label", "key")
+NAMING = ("name", "username", "label", "key")
 #: How many entities a question names.
 _LISTED = 5
 
@@ -69,7 +70,7 @@ def schema_of(session: Session, entity_type: str) -> Mapping[str, Any]:
 
 def identifying(schema: Mapping[str, Any]) -> Optional[str]:
     """Return the attribute by which people name the entities of *schema*, None without one."""
-    return next((name for name in _NAMING if name in schema.get("properties", ())), None)
+    return next((name for name in NAMING if name in schema.get("properties", ())), None)
 
 
 def ids_in(words: Iterable[str]) -> list[str]:
@@ -88,7 +89,7 @@ def ids_in(words: Iterable[str]) -> list[str]:
 def shown_name(entity: Entity) -> str:
     """Return the path or name of *entity* from loaded values; its key if none is loaded."""
     with entity.session.auto_populating(False):
-        name = next((entity[each] for each in _NAMING if entity.get(each)), None)
+        name = next((entity[each] for each in NAMING if entity.get(each)), None)
         link = entity.get("link")
     text = "/".join(str(each["name"]) for each in link) if isinstance(link, list) else name
     return text if isinstance(text, str) and text else _words_of_key(entity)

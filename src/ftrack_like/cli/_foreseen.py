@@ -125,20 +125,22 @@ def _needed(session: Session, entity_type: str) -> list[tuple[str, ...]]:
 
 
 def refuse_taken_name(session: Session, entity: Entity) -> None:
-    """Check that the new *entity* has another name than those beside it.
+    """Check that the new name of *entity*, if it has one, differs from those beside it.
 
     Raise :exc:`~ftrack_like.cli._errors.CommandError` that says which entity has the name.
     """
     kind, values = entity.entity_type, entity.local_values or {}
     catalogue = catalogue_of(session)
     if kind == "User":
-        _refuse_twin(session, "User", "username", str(values.get("username") or ""))
+        _refuse_twin(session, entity, "User", "username")
     elif kind == "Project":
-        _refuse_twin(session, kind, "name", str(values.get("name") or ""))
+        _refuse_twin(session, entity, kind, "name")
     elif "Context" in catalogue.bases(kind):
-        parent = _id_in(values.get("parent") or values.get("parent_id"))
+        parent = values.get("parent") or values.get("parent_id")
+        if not parent and values.get("name"):
+            parent = entity["parent_id"]
         place = "parent_id is :place"
-        _refuse_twin(session, "Context", "name", str(values.get("name") or ""), place, parent)
+        _refuse_twin(session, entity, "Context", "name", place, _id_in(parent))
 
 
 def _id_in(value: object) -> str:
@@ -147,9 +149,10 @@ def _id_in(value: object) -> str:
 
 
 def _refuse_twin(
-    session: Session, kind: str, name: str, text: str, place: str = "", where: str = ""
+    session: Session, entity: Entity, kind: str, name: str, place: str = "", where: str = ""
 ) -> None:
-    """Raise an error if an entity of *kind* at *place* has the *name* with the value *text*."""
+    """Raise an error if another entity of *kind* at *place* has the new *name* of *entity*."""
+    text = str((entity.local_values or {}).get(name) or "")
     if not text:
         return
     link = ", link" if "link" in schema_of(session, kind)["properties"] else ""
@@ -160,7 +163,7 @@ def _refuse_twin(
         values={"text": text, **({"place": where} if place else {})},
     )
     for row in rows:
-        if str(row[name]).lower() == text.lower():
+        if str(row[name]).lower() == text.lower() and row["id"] != entity["id"]:
             raise CommandError(
                 f"The {name} {text!r} is taken: {row.entity_type} {described(row)}. "
                 f"Choose another {name}."

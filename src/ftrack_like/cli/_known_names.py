@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple, Optional
 
 from ftrack_like._base.collaborators import catalogue_of
+from ftrack_like.cli._entities import identifying
 from ftrack_like.cli._errors import CommandError
 from ftrack_like.cli._unknown import attributes_command, no_such_type, unknown_custom_attribute
 
@@ -15,11 +16,19 @@ if TYPE_CHECKING:
     from ftrack_like.cli._columns import Column
     from ftrack_like.session import Session
 
-__all__ = ["check_columns", "custom_name_hint", "found_at", "require_path"]
+__all__ = [
+    "check_columns",
+    "custom_name_hint",
+    "found_at",
+    "require_path",
+    "with_names_of_references",
+]
 
 _STEP = re.compile(r"(?P<name>[^\[\]]*)(?:\[(?P<cast>[^\[\]]*)\])?")
 #: The kinds in the configurations of custom attributes, by type; other contexts are ``task``.
 _KINDS = {"Project": "show", "AssetVersion": "assetversion", "Asset": "asset", "User": "user"}
+#: Names that people expect for the people of a task.
+_ASSIGNED = frozenset({"assigned", "assigned_to", "assignee", "assignees", "artist", "user"})
 _CONTEXTS = ("Context", "TypedContext")
 
 
@@ -59,7 +68,15 @@ def found_at(session: Session, entity_type: str, path: str) -> Optional[Property
 
 
 def custom_name_hint(session: Session, entity_type: str, name: str) -> str:
-    """Return "Did you mean 'custom.fps'?" if *name* is a key of *entity_type*, else no text."""
+    """Return a sentence if *name* is no attribute but a key of *entity_type*, else no text.
+
+    It is such as "Did you mean 'custom.fps'?", or for the people of a task how to assign them.
+    """
+    if name.lower() in _ASSIGNED and "assignments" in catalogue_of(session).properties(entity_type):
+        return (
+            "'assignments.resource.username' has the people of a task. To assign one, write: "
+            "ftrack-like create Appointment context=TASK resource=USER type=assignment"
+        )
     if "custom_attributes" not in catalogue_of(session).properties(entity_type):
         return ""
     keys = _CustomAttributes(session).keys_of(entity_type)
@@ -70,6 +87,30 @@ def custom_name_hint(session: Session, entity_type: str, name: str) -> str:
 def require_path(session: Session, entity_type: str, path: str) -> None:
     """Raise :exc:`~ftrack_like.cli._errors.CommandError` if *entity_type* has no *path*."""
     found_at(session, entity_type, path)
+
+
+def with_names_of_references(
+    session: Session, entity_type: str, columns: Iterable[Column]
+) -> list[Column]:
+    """Return *columns* of *entity_type*; those of references also load the name.
+
+    A column that *entity_type* does not have stays as it is.
+    """
+    return [
+        column._replace(naming=_naming_at(session, entity_type, column.projection))
+        for column in columns
+    ]
+
+
+def _naming_at(session: Session, entity_type: str, path: str) -> str:
+    """Return the attribute that names the entities at *path* of *entity_type*, or no text."""
+    try:
+        found = found_at(session, entity_type, path)
+    except CommandError:
+        return ""
+    if found is None or found.kind not in ("reference", "collection"):
+        return ""
+    return identifying(catalogue_of(session).schema(found.target)) or ""
 
 
 def check_columns(session: Session, entity_type: str, columns: Sequence[Column]) -> None:

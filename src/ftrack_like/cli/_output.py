@@ -38,6 +38,8 @@ OUTPUT_FORMATS = ("table", "tsv", "csv", "json", "jsonl")
 _NARROWEST, _GAP = 6, 2
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|")
 _ID_WIDTH = 36
+#: A number, a duration or a size.
+_NUMBER = re.compile(r"-?(\d+(\.\d+)?( (bytes|[KMG]B)|s)?|\d+h|(\d+h)?\d+m)")
 #: The width of the beginning of an id, with the ellipsis. It is cut if it leaves the other columns
 #: less room than they need to be readable.
 _SHORT_ID_WIDTH, _READABLE = 9, 12
@@ -239,9 +241,9 @@ def _write_table(
 
 
 def _are_numbers(cells: Sequence[Sequence[str]], index: int) -> bool:
-    """Return whether all filled *cells* of the column *index* are numbers."""
+    """Return whether all filled *cells* of the column *index* are numbers, or have a unit."""
     filled = [row[index] for row in cells if row[index]]
-    return bool(filled) and all(re.fullmatch(r"-?\d+(\.\d+)?", each) for each in filled)
+    return bool(filled) and all(map(_NUMBER.fullmatch, filled))
 
 
 def _write_plain_table(

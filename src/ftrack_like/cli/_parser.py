@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple, NoReturn, Optional
 
+from ftrack_like.cli._arguments import word_among_files
 from ftrack_like.cli._text import printable
 
 __all__ = ["CommandParser", "OptionGroup"]
@@ -199,10 +200,43 @@ class CommandParser(argparse.ArgumentParser):
         if message.startswith(_MISSING) and self.needs_command:
             message = f"name what to do: {', '.join(self.commands)}"
         elif message.startswith(_MISSING):
-            message = f"missing: {message[len(_MISSING) :].strip()}. Usage: {self.synopsis}"
+            names = message[len(_MISSING) :].strip()
+            word = self._word_beside(names)
+            meant = f" Did you mean: {names} {word}?" if word else ""
+            message = f"missing: {names}.{meant} Usage: {self.synopsis}"
+        elif self._is_order(message):
+            message = f"{message}. Usage: {self.synopsis}"
         text = printable(" ".join(message.split()))
         stop = "" if text.endswith((".", "?")) else "."
         self.exit(2, f"{self.prog}: {text}{stop} See: {self.prog} --help\n")
+
+    def _is_order(self, message: str) -> bool:
+        """Return whether *message* is about one of several positional arguments.
+
+        People know them, and mistake their order.
+        """
+        names = [_name_of(each) for each in self._actions if not each.option_strings]
+        is_named = any(message.startswith(f"argument {name}: ") for name in names)
+        return is_named and len(names) > 1 and self.synopsis not in message
+
+    def _word_beside(self, name: str) -> str:
+        """Return the given word that can be the value of the missing option *name*, or no text.
+
+        It is a word more than the positional arguments take, or one that is not a file.
+        """
+        action = next((each for each in self._actions if name in each.option_strings), None)
+        if action is None:
+            return ""
+        action.required = False
+        try:
+            # The method of this class remembers the words and calls this one again.
+            chosen, extra = super().parse_known_args(self.given)
+        finally:
+            action.required = True
+        if extra:
+            return "" if extra[0].startswith("-") else extra[0]
+        files = [each for each in self._actions if each.metavar == "FILE" and each.nargs == "+"]
+        return next((word_among_files(getattr(chosen, each.dest)) for each in files), "")
 
     def parse_args(  # type: ignore[override]  # argparse declares overloads for other namespaces
         self, args: Optional[Sequence[str]] = None, namespace: Optional[argparse.Namespace] = None
@@ -237,6 +271,8 @@ class CommandParser(argparse.ArgumentParser):
         """Return a sentence that helps with the unknown word *option*, or an empty text."""
         if not option.startswith("-"):
             positional = [each.metavar for each in self._actions if not each.option_strings]
+            if "://" in option and any("--server-url" in e.option_strings for e in self._actions):
+                return f" Did you mean: --server-url {option}?"
             if any("--on" in each.option_strings for each in self._actions):
                 return f" Select entities with --on, such as: --on Task {option}"
             if "EXPRESSION" in positional:

@@ -57,7 +57,7 @@ def _with_media(session: Session, ids: Sequence[str]) -> set[str]:
             'and name like "ftrackreview-%"',
             values={"ids": some},
         )
-        found |= {str(each["version_id"]) for each in components if _is_shown(each["name"])}
+        found |= {str(each["version_id"]) for each in components if is_encoding(each["name"])}
         jobs = session.query(
             "select component.version_id from JobComponent where component.version_id in :ids "
             'and job.status in ("queued", "running")',
@@ -67,6 +67,6 @@ def _with_media(session: Session, ids: Sequence[str]) -> set[str]:
     return found
 
 
-def _is_shown(name: str) -> bool:
-    """Return whether a browser shows the component *name*."""
+def is_encoding(name: str) -> bool:
+    """Return whether the component *name* is an encoding for browsers."""
     return any(name == each or name.startswith(f"{each}-") for each in _SHOWN)

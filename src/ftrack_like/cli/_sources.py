@@ -9,8 +9,9 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple, Optional
 
 from ftrack_like.cli._errors import UsageMistake
+from ftrack_like.cli._units import as_size
 
-__all__ = ["SourceFile", "as_size", "sources_of"]
+__all__ = ["SourceFile", "sources_of"]
 
 #: Places for the frame number: ``%04d``, ``####``, ``@@@@`` and Houdini's ``$F4``.
 _PLACE = re.compile(r"%0?(?P<printf>\d*)d|(?P<hashes>#+)|(?P<ats>@+)|\$F(?P<houdini>\d*)")
@@ -74,15 +75,6 @@ def sources_of(
             )
         found = [found[0]._replace(name=name)]
     return _named_apart(found)
-
-
-def as_size(count: float) -> str:
-    """Return *count* bytes for people."""
-    for unit in ("bytes", "KB", "MB", "GB"):
-        if count < 1000 or unit == "GB":
-            return f"{count:.0f} {unit}" if unit == "bytes" else f"{count:.1f} {unit}"
-        count /= 1000
-    return ""
 
 
 def _split_name(text: str) -> tuple[Optional[str], str]:

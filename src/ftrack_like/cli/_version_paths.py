@@ -17,11 +17,13 @@ if TYPE_CHECKING:
     from ftrack_like.entity.base import Entity
     from ftrack_like.session import Session
 
-__all__ = ["VERSION_FORM", "is_version_path", "no_version", "versions_at"]
+__all__ = ["VERSION_FORM", "is_version_path", "no_version", "versions_at", "versions_meant"]
 
 #: The words of errors about the form.
 VERSION_FORM = "show/sq010/sh010/animation/v003"
 
+#: How many versions an error lists.
+_LISTED = 5
 _PATH = re.compile(r"(?P<asset>[^\s/].*?)(?:\s+-\s+|\s+|/)v(?P<number>\d{1,9})", re.IGNORECASE)
 
 
@@ -74,6 +76,9 @@ def no_version(session: Session, text: str, assets: Optional[Sequence[str]]) -> 
     """
     path = _path_in(text)
     if path is None:
+        meant = versions_meant(session, text)
+        if meant:
+            return CommandError(f"{text!r} is not an AssetVersion. {meant}")
         return CommandError(
             f"{text!r} is not an AssetVersion. Write an id, or a path with the number of the "
             f"version, such as {VERSION_FORM}. Print the ids with: ftrack-like query AssetVersion"
@@ -92,6 +97,26 @@ def no_version(session: Session, text: str, assets: Optional[Sequence[str]]) -> 
             f"Write the path as {VERSION_FORM}."
         )
     return CommandError(no_entity(["Asset"], path.asset, assets))
+
+
+def versions_meant(session: Session, text: str) -> str:
+    """Return a sentence with the latest versions of the asset or task at *text*, or no text."""
+    *contexts, name = [each.strip() for each in text.split("/") if each.strip()] or [text]
+    rows = session.query(
+        "select version, link, asset.name from AssetVersion where is_latest_version is true "
+        "and (asset.name is :name or task.name is :name)",
+        values={"name": name},
+    )
+    paths = [
+        "/".join([*_names_above(row), str(row["asset"]["name"]), f"v{int(row['version']):03}"])
+        for row in rows
+        if not contexts or _names_above(row)[-len(contexts) :] == contexts
+    ]
+    if not paths:
+        return ""
+    listed = ", ".join(sorted(paths)[:_LISTED])
+    more = f" and {len(paths) - _LISTED} more" if len(paths) > _LISTED else ""
+    return f"Its latest {'version is' if len(paths) == 1 else 'versions are'}: {listed}{more}."
 
 
 def _path_in(text: str) -> Optional[_VersionPath]:

@@ -25,11 +25,12 @@ from ftrack_like.cli._fetching import (
 from ftrack_like.cli._finding import whole_ids
 from ftrack_like.cli._output import add_output_arguments, is_terminal, write_rows
 from ftrack_like.cli._progress import ProgressBar
-from ftrack_like.cli._sources import as_size
+from ftrack_like.cli._review_media import is_encoding
 from ftrack_like.cli._text import amount
+from ftrack_like.cli._units import as_size
 from ftrack_like.cli._unknown import no_component
 from ftrack_like.cli._unknown_values import unknown_values
-from ftrack_like.cli._version_paths import VERSION_FORM
+from ftrack_like.cli._version_paths import VERSION_FORM, versions_meant
 
 if TYPE_CHECKING:
     from ftrack_like.entity.base import Entity
@@ -48,8 +49,9 @@ _VERSION = "AssetVersion"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command to *parser*."""
     parser.description = (
-        "Download the files of components and versions. A version's thumbnail is only downloaded "
-        "by its name or id, such as '--component thumbnail'. A file appears when it is complete. A "
+        "Download the files of components and versions. A version's thumbnail, and the encodings "
+        "for reviews beside its files, are only downloaded by name or id, such as '--component "
+        "thumbnail' or '--component ftrackreview-mp4'. A file appears when it is complete. A "
         "large download that broke off continues in the next run. Files of --query go into "
         "folders for project, contexts, asset and version."
     )
@@ -189,11 +191,11 @@ def _download(wanted: WantedFile, identifier: str, force: bool) -> Move:
 
 def _components(session: Session, arguments: argparse.Namespace) -> list[Component]:
     """Return the components that *arguments* name, each once."""
-    thumbnails = bool(arguments.component)
+    by_name = bool(arguments.component)
     if arguments.query is not None:
-        found = _of_query(session, arguments.query, thumbnails)
+        found = _of_query(session, arguments.query, by_name)
     else:
-        found = _of_ids(session, arguments.ids, thumbnails)
+        found = _of_ids(session, arguments.ids, by_name)
     if arguments.component:
         kept = [each for each in found if each["name"] in arguments.component]
         if not kept:
@@ -203,10 +205,10 @@ def _components(session: Session, arguments: argparse.Namespace) -> list[Compone
     return list({str(each["id"]): each for each in found}.values())
 
 
-def _of_query(session: Session, expression: str, thumbnails: bool) -> list[Component]:
+def _of_query(session: Session, expression: str, by_name: bool) -> list[Component]:
     """Return the components that the query *expression* finds, or those of its versions.
 
-    *thumbnails* is whether to return the thumbnails of versions too.
+    *by_name* is as for :func:`_of_versions`.
     """
     entity_type, query = with_type(session, expression)
     if entity_type not in (_VERSION, *_COMPONENTS):
@@ -216,18 +218,18 @@ def _of_query(session: Session, expression: str, thumbnails: bool) -> list[Compo
         )
     ids = [str(each["id"]) for each in session.query(query)]
     is_version = entity_type == _VERSION
-    found = _of_versions(session, ids, thumbnails) if is_version else _load(session, "id", ids)
+    found = _of_versions(session, ids, by_name) if is_version else _load(session, "id", ids)
     if not found:
         hints = [] if ids else unknown_values(session, entity_type, query)
         raise CommandError(" ".join([f"{expression!r} finds no component.", *hints]))
     return found
 
 
-def _of_ids(session: Session, ids: Sequence[str], thumbnails: bool) -> list[Component]:
+def _of_ids(session: Session, ids: Sequence[str], by_name: bool) -> list[Component]:
     """Return the components with *ids*, or those of the versions with *ids*; see above."""
     by_id = {str(each["id"]): [each] for each in _load(session, "id", ids)}
     versions = [each for each in ids if each not in by_id]
-    for component in _of_versions(session, versions, thumbnails):
+    for component in _of_versions(session, versions, by_name):
         by_id.setdefault(str(component["version"]["id"]), []).append(component)
     found: list[Component] = []
     for each in ids:
@@ -236,7 +238,10 @@ def _of_ids(session: Session, ids: Sequence[str], thumbnails: bool) -> list[Comp
                 f"select version from {_VERSION} where id is :id", values={"id": each}
             ).first()
             problem = "has no components" if version else "is no component and no version"
-            form = "" if is_id(each) else f" Write an id, or the path of a version: {VERSION_FORM}."
+            form = ""
+            if not is_id(each):
+                meant = versions_meant(session, each)
+                form = f" {meant or f'Write an id, or the path of a version: {VERSION_FORM}.'}"
             raise CommandError(
                 f"{each!r} {problem} that {session.api_user!r} may see on {session.server_url}."
                 f"{form}"
@@ -245,10 +250,22 @@ def _of_ids(session: Session, ids: Sequence[str], thumbnails: bool) -> list[Comp
     return found
 
 
-def _of_versions(session: Session, ids: Sequence[str], thumbnails: bool) -> list[Component]:
-    """Return the components of the versions with *ids*, without their *thumbnails* if False."""
+def _of_versions(session: Session, ids: Sequence[str], by_name: bool) -> list[Component]:
+    """Return the components of the versions with *ids*.
+
+    Unless people choose *by_name*, leave out thumbnails, and the encodings of versions that have
+    other files.
+    """
     found = _load(session, "version_id", ids)
-    return [each for each in found if thumbnails or not _is_thumbnail(each)]
+    if by_name:
+        return found
+    found = [each for each in found if not _is_thumbnail(each)]
+    own = {str(each["version"]["id"]) for each in found if not is_encoding(str(each["name"]))}
+    return [
+        each
+        for each in found
+        if str(each["version"]["id"]) not in own or not is_encoding(str(each["name"]))
+    ]
 
 
 def _is_thumbnail(component: Component) -> bool:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 import sys
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Optional, cast
 
-from ftrack_like.cli._arguments import seconds_above_zero
+from ftrack_like.cli._arguments import seconds_above_zero, word_among_files
 from ftrack_like.cli._changes import add_dry_run_argument, apply_changes
 from ftrack_like.cli._connection import add_connection_arguments, open_session
 from ftrack_like.cli._entities import described
@@ -41,6 +43,7 @@ SUMMARY = "make a version with files, thumbnail, reviewable and note"
 #: The type of a new asset without --asset-type, if the server has it.
 _USUAL_TYPE = "Upload"
 _SERVER = "ftrack.server"
+_MOVIES = frozenset({".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mxf", ".webm"})
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -97,7 +100,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Publish the files in *arguments*; return the exit status."""
     if arguments.context is None and arguments.task is None:
-        raise UsageMistake("missing: --context ID, or --task ID, on which to publish.")
+        word = word_among_files(arguments.files)
+        meant = f" Did you mean: --context {word}?" if word else ""
+        raise UsageMistake(f"missing: --context ID, or --task ID, on which to publish.{meant}")
     if not arguments.files and arguments.reviewable is None:
         raise UsageMistake("missing: FILE, or --reviewable FILE. See: ftrack-like publish --help")
     if arguments.reviewable is not None:
@@ -264,7 +269,13 @@ def _print_version(
             text += ", ".join(str(each["name"]) for each in components)
             print(printable(f"{text}."), file=sys.stderr)
             if job is not None and not arguments.wait:
-                print(f"The server encodes the reviewable: job {job['id']}.", file=sys.stderr)
+                follow = f"ftrack-like get Job {job['id']} --columns status"
+                print(f"The server encodes the reviewable. Is it done? {follow}", file=sys.stderr)
+            movie = None if arguments.reviewable else _movie_among(arguments.files)
+            if movie is not None:
+                advice = f"ftrack-like encode {shlex.quote(movie)} --version {version['id']}"
+                text = f"Reviews show no movie of it, because --reviewable was not given. {advice}"
+                print(printable(f"{text} encodes it."), file=sys.stderr)
         return
     values: dict[str, Any] = {
         "id": version["id"],
@@ -279,3 +290,12 @@ def _print_version(
         print(as_json_text(values, indent=2))
     else:
         write_details(arguments, values)
+
+
+def _movie_among(files: Sequence[str]) -> Optional[str]:
+    """Return the first movie of *files*, without the name of its component; None without one."""
+    for each in files:
+        path = each if os.path.lexists(each) else each.partition("=")[2]
+        if os.path.splitext(path)[1].lower() in _MOVIES:
+            return path
+    return None

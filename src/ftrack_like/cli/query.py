@@ -16,7 +16,7 @@ from ftrack_like.cli._connection import add_connection_arguments, open_session
 from ftrack_like.cli._entities import type_named
 from ftrack_like.cli._errors import UsageMistake
 from ftrack_like.cli._expressions import quoting
-from ftrack_like.cli._known_names import check_columns
+from ftrack_like.cli._known_names import check_columns, with_names_of_references
 from ftrack_like.cli._output import add_output_arguments, format_of, is_terminal, write_rows
 from ftrack_like.cli._progress import ProgressBar
 from ftrack_like.cli._unknown_values import print_unknown_values
@@ -67,7 +67,8 @@ def run(arguments: argparse.Namespace) -> int:
     text = sys.stdin.read() if arguments.expression == "-" else arguments.expression
     typed = as_servers_read(text.strip())
     with open_session(arguments) as session, quoting(typed, session):
-        expression, columns = _with_columns(session, typed, arguments.columns)
+        is_table = format_of(arguments) == "table"
+        expression, columns = _with_columns(session, typed, arguments.columns, is_table)
         if arguments.count:
             total = len(session.query(expression, page_size=1))
             print(total if arguments.limit is None else min(total, arguments.limit))
@@ -95,11 +96,13 @@ def _write_found(
     result = session.query(expression, page_size=size)
     if not columns:
         columns = _columns_of_rows(result)
+    is_table = format_of(arguments) == "table"
     with session.auto_populating(False):
-        rows = _with_progress(_rows(result, columns, arguments.limit), arguments)
+        found = _rows(result, columns, arguments.limit, is_table)
+        rows = _with_progress(found, arguments.limit) if is_table else found
         # An id that was not asked for gives way to the columns that people look at.
         count = write_rows(arguments, [each.name for each in columns], rows, short_ids=is_usual)
-    if not count and format_of(arguments) == "table" and is_terminal(sys.stderr):
+    if not count and is_table and is_terminal(sys.stderr):
         print("Nothing found.", file=sys.stderr)
     return count
 
@@ -112,11 +115,12 @@ def _queried_type(expression: str) -> str:
 
 
 def _with_columns(
-    session: Session, expression: str, chosen: Optional[list[Column]]
+    session: Session, expression: str, chosen: Optional[list[Column]], is_table: bool
 ) -> tuple[str, list[Column]]:
     """Return *expression* with projections for the *chosen* columns, and the columns to print.
 
-    The columns are empty if only the rows know them, as counts do.
+    The columns are empty if only the rows know them, as counts do. For a table, references get
+    their names.
     """
     from ftrack_like.query import outline, projections_of  # lazy: "--help" answers at once
 
@@ -133,7 +137,9 @@ def _with_columns(
             return expression, []
         entity_type = type_named(session, parts.entity_type)
         columns = chosen or [*map(column_of, names)]
-        if chosen or any(column.projection != column.name for column in columns):
+        if is_table:
+            columns = with_names_of_references(session, entity_type, columns)
+        if chosen or any(each.projection != each.name or each.naming for each in columns):
             check_columns(session, entity_type, columns)
             return f"select {projections_for(columns)} from {body}", columns
         return expression, columns  # The server reports the place of an unknown name.
@@ -143,6 +149,8 @@ def _with_columns(
     usual = catalogue_of(session).usual_columns(entity_type)
     columns = chosen or [column_of(name) for name in usual]
     check_columns(session, entity_type, chosen or ())
+    if is_table:
+        columns = with_names_of_references(session, entity_type, columns)
     return f"select {projections_for(columns)} from {body}", columns
 
 
@@ -154,22 +162,20 @@ def _columns_of_rows(result: QueryResult[Entity]) -> list[Column]:
 
 
 def _rows(
-    result: QueryResult[Entity], columns: list[Column], limit: Optional[int]
+    result: QueryResult[Entity], columns: list[Column], limit: Optional[int], is_table: bool
 ) -> Iterator[list[Json]]:
-    """Yield the values of *columns* for at most *limit* rows of *result*."""
+    """Yield the values of *columns* for at most *limit* rows of *result*, for people in a table."""
     entities: Iterable[Entity] = result.iterate() if limit is None else result
     for entity in itertools.islice(entities, limit):
-        yield [column.value(entity) for column in columns]
+        if is_table:
+            yield [column.shown(entity) for column in columns]
+        else:
+            yield [column.value(entity) for column in columns]
 
 
-def _with_progress(
-    rows: Iterator[list[Json]], arguments: argparse.Namespace
-) -> Iterator[list[Json]]:
-    """Yield *rows*; for a table, which needs all of them first, show the progress."""
-    if format_of(arguments) != "table":
-        yield from rows
-        return
-    with ProgressBar("Loading", arguments.limit, delay=0.5) as bar:
+def _with_progress(rows: Iterator[list[Json]], limit: Optional[int]) -> Iterator[list[Json]]:
+    """Yield *rows*, at most *limit*, and show the progress; a table needs all of them first."""
+    with ProgressBar("Loading", limit, delay=0.5) as bar:
         for row in rows:
             bar.advance()
             yield row

@@ -21,6 +21,7 @@ from ftrack_like.cli._connection import add_connection_arguments, open_session
 from ftrack_like.cli._entities import described, each_once, ids_in, schema_of, type_named
 from ftrack_like.cli._errors import CommandError, UsageMistake
 from ftrack_like.cli._finding import find_entities
+from ftrack_like.cli._foreseen import refuse_taken_name
 from ftrack_like.cli._output import add_output_arguments, format_of, is_terminal, write_details
 from ftrack_like.cli._text import printable
 
@@ -62,6 +63,10 @@ def run(arguments: argparse.Namespace) -> int:
     """Change the entities in *arguments*; return the exit status."""
     words = [arguments.first, *arguments.assignments]
     count = next((number for number, word in enumerate(words) if number and is_form(word)), None)
+    if count is None and is_form(words[0]):
+        raise UsageMistake(
+            f"The id comes first. Write: ftrack-like set {arguments.type} {words[1]} {words[0]}"
+        )
     if count is None:
         raise UsageMistake(
             f"{words[-1]!r} is not an assignment. Write attribute=value, such as status=Completed."
@@ -75,6 +80,8 @@ def run(arguments: argparse.Namespace) -> int:
         entities = each_once(find_entities(session, entity_type, ids, projections))
         for entity in entities:
             entity.update(values)
+            if arguments.dry_run:
+                refuse_taken_name(session, entity)
         apply_keyed(session, entities, assignments)
         changed = _which_change(session, entities)
         if not apply_changes(session, arguments):

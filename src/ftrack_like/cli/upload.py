@@ -13,8 +13,9 @@ from ftrack_like.cli._errors import CommandError, UsageMistake
 from ftrack_like.cli._finding import find_entity, whole_ids
 from ftrack_like.cli._output import add_output_arguments, is_terminal, write_rows
 from ftrack_like.cli._sending import sending_all
-from ftrack_like.cli._sources import SourceFile, as_size, sources_of
+from ftrack_like.cli._sources import SourceFile, sources_of
 from ftrack_like.cli._text import amount, printable
+from ftrack_like.cli._units import as_size
 from ftrack_like.cli._version_paths import VERSION_FORM
 
 if TYPE_CHECKING:

@@ -81,8 +81,8 @@ def add_worker_commands(commands: argparse._SubParsersAction[argparse.ArgumentPa
         "jobs",
         help="show, repeat and cancel encodings of a sandbox on PostgreSQL",
         description="Show the encodings that wait, run or have failed, the oldest first; or "
-        "repeat or cancel one. The page /encoding of a sandbox does the same, also without "
-        "PostgreSQL.",
+        "repeat or cancel one. 'ftrack-like query Job' shows finished ones too. The page "
+        "/encoding of a sandbox does the same, also without PostgreSQL.",
     )
     _add_place(
         jobs,
@@ -273,9 +273,10 @@ def _print_table(jobs: Sequence[QueuedJob], paths: Mapping[str, str]) -> None:
 
 
 def _print_next_step(jobs: Sequence[QueuedJob]) -> None:
-    """Print on a terminal how to repeat or cancel the first of *jobs* for which that works."""
+    """Print on a terminal which command shows finished jobs, and repeats or cancels *jobs*."""
     if not sys.stderr.isatty():
         return
+    print("Finished encodings are listed by: ftrack-like query Job", file=sys.stderr)
     states = {one.state: one.job.id for one in reversed(jobs)}
     if "failed" in states:
         print(f"Do a failed one again with: --repeat {states['failed']}", file=sys.stderr)
