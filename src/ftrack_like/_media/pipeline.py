@@ -29,7 +29,7 @@ from ftrack_like._media.filters import (
 )
 from ftrack_like._media.presets import Preset, presets, wanted_presets
 from ftrack_like._media.programs import Programs
-from ftrack_like._media.rates import SEQUENCE_RATE, is_constant, rate_of
+from ftrack_like._media.rates import SEQUENCE_RATE, encoded_rate, is_constant
 from ftrack_like._media.texts import FindDetails, Texts
 
 __all__ = ["IMAGE", "THUMBNAIL", "Encoded", "Made", "Pipeline", "Source"]
@@ -215,7 +215,7 @@ class Pipeline:
         picture = facts.picture(source.name)
         if source.is_sequence:
             picture = as_if_transparent(picture)
-        rate = SEQUENCE_RATE if source.is_sequence else rate_of(picture)
+        rate = SEQUENCE_RATE if source.is_sequence else encoded_rate(picture, facts)
         movies = [
             Movie(one, folder / f"{one.name}.part", fitted(picture.shape, (one.width, one.height)))
             for one in wanted_presets(self._presets, picture.shape, containers)
