@@ -174,6 +174,22 @@ def test_a_movie_that_was_cut_off_is_named(program, tmp_path, name):
     assert f"'{name}' is cut off or damaged: it states" in refusal(path)
 
 
+@pytest.mark.ffmpeg
+def test_an_image_without_a_decoder_is_named(program, tmp_path):
+    """ffmpeg may know more kinds of images than PyAV, which then cannot check them."""
+    import av
+
+    if "jpegxl" in av.codecs_available or "libjxl" in av.codecs_available:
+        pytest.skip("PyAV decodes JPEG XL")
+    path = tmp_path / "a.jxl"
+    try:
+        ffmpeg(program, "-f", "lavfi", "-i", "testsrc=size=64x36", "-frames:v", "1", str(path))
+    except subprocess.CalledProcessError:
+        pytest.skip("this ffmpeg cannot write JPEG XL")
+    with pytest.raises(MediaError, match="this machine has no decoder for its picture"):
+        Pipeline(LocalPrograms()).make(Source("'it'", str(path), is_image=True), tmp_path)
+
+
 # Presets
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import mimetypes
 import subprocess
 
 import pytest
@@ -239,3 +240,34 @@ def test_media_that_cannot_be_read_is_an_error(session, version, tmp_path, progr
         publish_reviewable(version, tmp_path / "notes.mov", encode="local")
     with pytest.raises(exception.JobFailedError, match="no picture and no sound"):
         publish_reviewable(version, tmp_path / "notes.mov", timeout=60)
+
+
+@pytest.mark.parametrize("name", ["a.jpe", "a.jfif", "a.ico", "a.odd"])
+def test_both_ways_agree_on_what_is_an_image(session, version, tmp_path, monkeypatch, name):
+    """The type of the file decides, and not the list of types of the client's system."""
+    images = pytest.importorskip("PIL.Image", reason="Pillow (media extra) is not installed")
+    session.commit()
+    monkeypatch.setattr(mimetypes, "guess_type", lambda *_, **__: ("image/x-odd", None))
+    path = tmp_path / name
+    format_ = {"a.ico": "ICO", "a.odd": "PNG"}.get(name, "JPEG")
+    images.new("RGB", (32, 16), (200, 40, 96)).save(path, format_)
+    made = [
+        publish_reviewable(version, path, encode=encode, timeout=60).component
+        for encode in ("local", "server")
+    ]
+    expected = "ftrackreview-mp4" if name == "a.odd" else "ftrackreview-image"
+    assert [one["name"] for one in made] == [expected] * 2
+    local, server = (json.loads(one["metadata"]["ftr_meta"]) for one in made)
+    assert local == server
+
+
+def test_both_ways_refuse_a_sequence_of_movies(session, version, clip, tmp_path):
+    """Only images make a sequence; the error says so."""
+    session.commit()
+    for number in range(2):
+        (tmp_path / f"a.{number:04d}.mov").write_bytes(clip.read_bytes())
+    for encode in ("local", "server"):
+        with pytest.raises(
+            (exception.MediaError, exception.JobFailedError), match=r"type '\.mov' cannot be"
+        ):
+            publish_reviewable(version, tmp_path / "a.%04d.mov [0-1]", encode=encode, timeout=60)
