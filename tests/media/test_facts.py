@@ -130,6 +130,13 @@ def test_what_is_no_media_is_described(program, tmp_path, data, words):
     assert words in said
 
 
+@pytest.mark.ffmpeg
+def test_a_file_that_is_removed_is_named(program, tmp_path):
+    """The error says that the file cannot be opened, and not how the program failed."""
+    said = refusal(tmp_path / "missing.mov")
+    assert "it cannot be opened (No such file or directory)" in said
+
+
 def ffmpeg(program: str, *arguments: str) -> None:
     """Run ffmpeg."""
     command = [program, "-y", "-hide_banner", "-loglevel", "error", "-nostdin", *arguments]

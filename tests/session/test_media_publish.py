@@ -12,7 +12,8 @@ from tests.media.measuring import measured
 
 from ftrack_like import exception, symbol
 from ftrack_like._base import ffmpeg
-from ftrack_like.media import PROFILES, publish_reviewable
+from ftrack_like._media.pipeline import Pipeline
+from ftrack_like.media import PROFILES, _there, publish_reviewable
 
 pytest.importorskip("starlette", reason="the extra 'sandbox' is not installed")
 pytestmark = pytest.mark.ffmpeg
@@ -271,3 +272,35 @@ def test_both_ways_refuse_a_sequence_of_movies(session, version, clip, tmp_path)
             (exception.MediaError, exception.JobFailedError), match=r"type '\.mov' cannot be"
         ):
             publish_reviewable(version, tmp_path / "a.%04d.mov [0-1]", encode=encode, timeout=60)
+
+
+@pytest.mark.parametrize(
+    ("encode", "change"), [("local", "changed"), ("local", "removed"), ("server", "changed")]
+)
+def test_a_file_that_changes_while_it_is_published_is_refused(
+    session, version, clip, tmp_path, monkeypatch, encode, change
+):
+    """Its checksum would be that of other content; the error says what to do."""
+    session.commit()
+    path = tmp_path / "a.mov"
+    path.write_bytes(clip.read_bytes())
+
+    def altered(call):
+        def changing(*arguments, **options):
+            done = call(*arguments, **options)
+            if change == "removed":
+                path.unlink()
+            else:
+                with path.open("ab") as file:
+                    file.write(bytes(100))
+            return done
+
+        return changing
+
+    monkeypatch.setattr(Pipeline, "make", altered(Pipeline.make))
+    monkeypatch.setattr(_there, "find_location", altered(_there.find_location))
+    with pytest.raises(exception.MediaError, match=f"was {change} while it was published"):
+        publish_reviewable(version, path, encode=encode, timeout=60)
+    found = session.query("select id from FileComponent").all()
+    assert counts(session, version) == (0, 0)
+    assert not found

@@ -48,6 +48,8 @@ def encode_here(task: Task, claim: Claim) -> Publication:
             _shares(share_of(task.progress, 0, 50)),
             lambda: _details(task),
         )
+        # The result would be found as that of the content that was read for the checksum.
+        task.check_files()
         *movies, still = encoded.files
         if movies[0].name == IMAGE:
             parameters = {"container": "jpeg"}
