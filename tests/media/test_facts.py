@@ -130,6 +130,13 @@ def test_what_is_no_media_is_described(program, tmp_path, data, words):
     assert words in said
 
 
+@pytest.mark.ffmpeg
+def test_a_file_that_is_removed_is_named(program, tmp_path):
+    """The error says that the file cannot be opened, and not how the program failed."""
+    said = refusal(tmp_path / "missing.mov")
+    assert "it cannot be opened (No such file or directory)" in said
+
+
 def ffmpeg(program: str, *arguments: str) -> None:
     """Run ffmpeg."""
     command = [program, "-y", "-hide_banner", "-loglevel", "error", "-nostdin", *arguments]
@@ -172,6 +179,22 @@ def test_a_movie_that_was_cut_off_is_named(program, tmp_path, name):
     data = path.read_bytes()
     path.write_bytes(data[: len(data) // 2])
     assert f"'{name}' is cut off or damaged: it states" in refusal(path)
+
+
+@pytest.mark.ffmpeg
+def test_an_image_without_a_decoder_is_named(program, tmp_path):
+    """ffmpeg may know more kinds of images than PyAV, which then cannot check them."""
+    import av
+
+    if "jpegxl" in av.codecs_available or "libjxl" in av.codecs_available:
+        pytest.skip("PyAV decodes JPEG XL")
+    path = tmp_path / "a.jxl"
+    try:
+        ffmpeg(program, "-f", "lavfi", "-i", "testsrc=size=64x36", "-frames:v", "1", str(path))
+    except subprocess.CalledProcessError:
+        pytest.skip("this ffmpeg cannot write JPEG XL")
+    with pytest.raises(MediaError, match="this machine has no decoder for its picture"):
+        Pipeline(LocalPrograms()).make(Source("'it'", str(path), is_image=True), tmp_path)
 
 
 # Presets

@@ -80,3 +80,69 @@ def test_a_damaged_image_of_such_a_sequence_is_named(tmp_path):
     paths[1].write_bytes(b"not an image")
     with pytest.raises(MediaError, match=r"1\.tif"):
         _encode(tmp_path, paths)
+
+
+def _profile_with_red_and_green_swapped() -> bytes:
+    """Return the profile of sRGB with another name, whose red and green are swapped."""
+    from PIL import ImageCms
+
+    data = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    places = {bytes(data[at : at + 4]): at + 4 for at in range(132, 132 + 12 * data[131], 12)}
+    red, green = (slice(places[name], places[name] + 8) for name in (b"rXYZ", b"gXYZ"))
+    data[red], data[green] = data[green], data[red]
+    return bytes(data).replace(b"s\0R\0G\0B", b"o\0t\0h\0e").replace(b"sRGB", b"othe")
+
+
+@pytest.mark.parametrize("kind", ["png", "tif", "webp", "jpg"])
+@pytest.mark.parametrize("what", ["turned", "profiled"])
+def test_images_of_a_sequence_look_as_they_do_alone(tmp_path, kind, what):
+    """A sequence has the orientation and the colour profile of its images, as one image has."""
+    image = Image.new("RGB", (64, 32), (40, 200, 96))
+    image.paste(RED, (0, 0, 32, 32))
+    more = {"lossless": True} if kind == "webp" else {"quality": 95} if kind == "jpg" else {}
+    if what == "turned":
+        exif = Image.Exif()
+        exif[274] = 8
+        more["exif"] = exif.tobytes()
+    else:
+        more["icc_profile"] = _profile_with_red_and_green_swapped()
+    paths = [tmp_path / f"{number}.{kind}" for number in range(2)]
+    for path in paths:
+        image.save(path, **more)
+    alone = tmp_path / "alone"
+    alone.mkdir()
+    single = Pipeline(LocalPrograms()).make(Source("'it'", str(paths[0]), is_image=True), alone)
+    movie = _encode(tmp_path, paths)
+
+    import av
+
+    with Image.open(single.files[0].path) as still, av.open(str(movie.path)) as container:
+        frame = next(container.decode(video=0)).to_image()
+        assert frame.size == still.size
+        assert (frame.size == (32, 64)) is (what == "turned")
+        for place in ((8, 8), (still.width - 8, still.height - 8)):
+            distances = [
+                abs(one - other) for one, other in zip(still.getpixel(place), frame.getpixel(place))
+            ]
+            assert max(distances) < 40, place
+
+
+def test_a_sequence_of_sRGB_images_keeps_its_size(tmp_path):
+    """Usual images are not converted before, so their movie can be large."""
+    from PIL import ImageCms
+
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    paths = [tmp_path / f"{number}.png" for number in range(2)]
+    for path in paths:
+        Image.new("RGB", (2560, 16), RED).save(path, icc_profile=profile)
+    target = tmp_path / "encoded"
+    target.mkdir()
+    names = [path.name for path in paths]
+    source = Source(
+        "'it'",
+        str(tmp_path / "%d.png"),
+        frame_names=names,
+        frame_paths=[str(path) for path in paths],
+    )
+    files = Pipeline(LocalPrograms()).make(source, target).files
+    assert max(json.loads(one.meta)["width"] for one in files) == 2560

@@ -29,6 +29,8 @@ SOME = (
     Case("a.mov", frames=1, sounds=("sine=duration=2",)),
     Case("a.webm", rate="30000/1001", codec=CODECS["vp8"], piped=True),
     Case("a.h264", rate="24000/1001"),
+    Case("a.mkv", rate="1000", frames=40),
+    Case("a.mov", rate="1/3600", frames=3),
     Case("a.ts", after=("-output_ts_offset", "5"), sounds=(SINE,)),
     Case("a.mkv", before=("-itsoffset", "0.5"), sounds=("sine=duration=2",)),
     Case("a.mkv", size="65x37", codec=CODECS["png alpha"], result=(64, 36)),

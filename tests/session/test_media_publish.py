@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import mimetypes
 import subprocess
 
 import pytest
@@ -11,7 +12,8 @@ from tests.media.measuring import measured
 
 from ftrack_like import exception, symbol
 from ftrack_like._base import ffmpeg
-from ftrack_like.media import PROFILES, publish_reviewable
+from ftrack_like._media.pipeline import Pipeline
+from ftrack_like.media import PROFILES, _there, publish_reviewable
 
 pytest.importorskip("starlette", reason="the extra 'sandbox' is not installed")
 pytestmark = pytest.mark.ffmpeg
@@ -239,3 +241,66 @@ def test_media_that_cannot_be_read_is_an_error(session, version, tmp_path, progr
         publish_reviewable(version, tmp_path / "notes.mov", encode="local")
     with pytest.raises(exception.JobFailedError, match="no picture and no sound"):
         publish_reviewable(version, tmp_path / "notes.mov", timeout=60)
+
+
+@pytest.mark.parametrize("name", ["a.jpe", "a.jfif", "a.ico", "a.odd"])
+def test_both_ways_agree_on_what_is_an_image(session, version, tmp_path, monkeypatch, name):
+    """The type of the file decides, and not the list of types of the client's system."""
+    images = pytest.importorskip("PIL.Image", reason="Pillow (media extra) is not installed")
+    session.commit()
+    monkeypatch.setattr(mimetypes, "guess_type", lambda *_, **__: ("image/x-odd", None))
+    path = tmp_path / name
+    format_ = {"a.ico": "ICO", "a.odd": "PNG"}.get(name, "JPEG")
+    images.new("RGB", (32, 16), (200, 40, 96)).save(path, format_)
+    made = [
+        publish_reviewable(version, path, encode=encode, timeout=60).component
+        for encode in ("local", "server")
+    ]
+    expected = "ftrackreview-mp4" if name == "a.odd" else "ftrackreview-image"
+    assert [one["name"] for one in made] == [expected] * 2
+    local, server = (json.loads(one["metadata"]["ftr_meta"]) for one in made)
+    assert local == server
+
+
+def test_both_ways_refuse_a_sequence_of_movies(session, version, clip, tmp_path):
+    """Only images make a sequence; the error says so."""
+    session.commit()
+    for number in range(2):
+        (tmp_path / f"a.{number:04d}.mov").write_bytes(clip.read_bytes())
+    for encode in ("local", "server"):
+        with pytest.raises(
+            (exception.MediaError, exception.JobFailedError), match=r"type '\.mov' cannot be"
+        ):
+            publish_reviewable(version, tmp_path / "a.%04d.mov [0-1]", encode=encode, timeout=60)
+
+
+@pytest.mark.parametrize(
+    ("encode", "change"), [("local", "changed"), ("local", "removed"), ("server", "changed")]
+)
+def test_a_file_that_changes_while_it_is_published_is_refused(
+    session, version, clip, tmp_path, monkeypatch, encode, change
+):
+    """Its checksum would be that of other content; the error says what to do."""
+    session.commit()
+    path = tmp_path / "a.mov"
+    path.write_bytes(clip.read_bytes())
+
+    def altered(call):
+        def changing(*arguments, **options):
+            done = call(*arguments, **options)
+            if change == "removed":
+                path.unlink()
+            else:
+                with path.open("ab") as file:
+                    file.write(bytes(100))
+            return done
+
+        return changing
+
+    monkeypatch.setattr(Pipeline, "make", altered(Pipeline.make))
+    monkeypatch.setattr(_there, "find_location", altered(_there.find_location))
+    with pytest.raises(exception.MediaError, match=f"was {change} while it was published"):
+        publish_reviewable(version, path, encode=encode, timeout=60)
+    found = session.query("select id from FileComponent").all()
+    assert counts(session, version) == (0, 0)
+    assert not found

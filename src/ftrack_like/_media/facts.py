@@ -12,6 +12,17 @@ from ftrack_like._base.errors import MediaError
 __all__ = ["MediaFacts", "MovieCount", "Picture", "Sound"]
 
 
+#: What is known about frames that were not read.
+_NOT_SCANNED: Mapping[str, Any] = {
+    "frames": 0,
+    "span": None,
+    "drift": None,
+    "close": None,
+    "doubtful": False,
+    "changing": (),
+}
+
+
 @dataclass(frozen=True)
 class Picture:
     """A video stream, or the picture of an image file.
@@ -64,7 +75,9 @@ class MediaFacts:
 
     *start* is the time of the first frame or sample in seconds. *unreadable* explains in words why
     each of the other streams cannot be decoded. *frames* is the number of frames of the main
-    picture as stored, and *span* the seconds from the first to the last, None if unknown.
+    picture as stored, and *span* the seconds from the first to the last, None if unknown. *drift*
+    is how many seconds the frames are at most from equal distances, and *close* the seconds between
+    the frames that follow each other fastest, None if unknown.
     *timecode* is that of the first frame, None if the file states none. *is_doubtful* is whether
     reading all packets showed signs of damage.
     """
@@ -77,6 +90,8 @@ class MediaFacts:
     unreadable: Sequence[str]
     frames: int = 0
     span: Optional[Fraction] = None
+    drift: Fraction = Fraction(0)
+    close: Optional[Fraction] = None
     timecode: Optional[str] = None
     is_doubtful: bool = False
 
@@ -94,7 +109,7 @@ class MediaFacts:
             )
             for one in values["pictures"]
         ]
-        scan = values.get("scan") or {"frames": 0, "span": None, "doubtful": False, "changing": []}
+        scan = {**_NOT_SCANNED, **(values.get("scan") or {})}
         sounds = [
             Sound(**one, is_changing=one["index"] in scan["changing"]) for one in values["sounds"]
         ]
@@ -107,6 +122,8 @@ class MediaFacts:
             values["unreadable"],
             scan["frames"],
             _fraction(scan["span"]),
+            _fraction(scan["drift"]) or Fraction(0),
+            _fraction(scan["close"]),
             values.get("timecode"),
             scan["doubtful"],
         )

@@ -14,8 +14,11 @@ def kind_of(path: pathlib.Path) -> str:
 
 def lack_of(path: pathlib.Path) -> str:
     """Return words for what a file is that no decoder can open."""
-    with path.open("rb") as file:
-        start = file.read(4096)
+    try:
+        with path.open("rb") as file:
+            start = file.read(4096)
+    except OSError as error:
+        return f"it cannot be opened ({error.strerror})"
     if not start:
         return "it is empty"
     if not start.strip(b"\0"):

@@ -7,6 +7,7 @@ from its streams, and what is told of a result is counted in the result.
 from __future__ import annotations
 
 import json
+import os
 import pathlib
 import re
 import shutil
@@ -29,7 +30,7 @@ from ftrack_like._media.filters import (
 )
 from ftrack_like._media.presets import Preset, presets, wanted_presets
 from ftrack_like._media.programs import Programs
-from ftrack_like._media.rates import SEQUENCE_RATE, is_constant, rate_of
+from ftrack_like._media.rates import SEQUENCE_RATE, encoded_rate, is_constant
 from ftrack_like._media.texts import FindDetails, Texts
 
 __all__ = ["IMAGE", "THUMBNAIL", "Encoded", "Made", "Pipeline", "Source"]
@@ -215,7 +216,7 @@ class Pipeline:
         picture = facts.picture(source.name)
         if source.is_sequence:
             picture = as_if_transparent(picture)
-        rate = SEQUENCE_RATE if source.is_sequence else rate_of(picture)
+        rate = SEQUENCE_RATE if source.is_sequence else encoded_rate(picture, facts)
         movies = [
             Movie(one, folder / f"{one.name}.part", fitted(picture.shape, (one.width, one.height)))
             for one in wanted_presets(self._presets, picture.shape, containers)
@@ -254,7 +255,7 @@ class Pipeline:
         return Encoded(made, picture.shape, skipped, unreadable)
 
     def _readable_sequence(self, source: Source, folder: pathlib.Path) -> Source:
-        """Return *source*, with other images in *folder* if ffmpeg does not read such a sequence.
+        """Return *source*, with other images in *folder* if ffmpeg does not show such a sequence.
 
         These are made as single images are.
         """
@@ -281,13 +282,15 @@ class Pipeline:
         return replace(source, path=pattern, frame_paths=[str(one) for one in links])
 
     def _reads_sequence(self, source: Source) -> bool:
-        """Return whether ffmpeg reads the first image of *source*."""
+        """Return whether ffmpeg reads the first image of *source*, and shows all as they are."""
         start = [*QUIET, *self._programs.input_options(), "-start_number", "0", "-i", source.path]
         try:
             self._programs.ffmpeg([*start, "-frames:v", "1", "-f", "null", "-"])
         except MediaError:
             return False
-        return True
+        paths = list(dict.fromkeys(os.path.realpath(one) for one in source.frame_paths))
+        asked = {"do": "plain", "paths": paths, "pixels": self._programs.pixels}
+        return bool(self._programs.read(asked).get("plain", True))
 
     def _encode(
         self,

@@ -10,7 +10,7 @@ from typing import Optional
 
 from ftrack_like._media.facts import MediaFacts, Picture
 
-__all__ = ["SEQUENCE_RATE", "is_constant", "rate_of"]
+__all__ = ["SEQUENCE_RATE", "encoded_rate", "is_constant", "rate_of"]
 
 #: The frame rate of a sequence of images, which states none.
 SEQUENCE_RATE = Fraction(24)
@@ -24,10 +24,39 @@ _USUAL = tuple(
     )
 )
 
+#: A rate that was rounded may be a little above the exact one.
+_NEARLY = Fraction(9995, 10000)
+
 _LOWEST, _HIGHEST = Fraction(1, 1000), Fraction(300)
 
 #: The highest rate of a movie whose frames have unequal distances.
 _HIGHEST_VARIABLE = Fraction(60)
+
+#: The highest rate of a movie whose frames have equal distances. A file can state any number.
+_HIGHEST_CONSTANT = Fraction(1000)
+
+
+def encoded_rate(picture: Picture, facts: MediaFacts) -> Fraction:
+    """Return the frame rate for the encoded movie of *picture*, which is in a file with *facts*.
+
+    It is the rate at which the frames fill their time. Without one, so many frames are wanted that
+    frames with short distances are not left out, up to 60 a second.
+    """
+    usual = rate_of(picture)
+    measured = Fraction(facts.frames - 1) / facts.span if facts.span else None
+    states_rate = _sane(picture.rate) is not None or _sane(picture.average_rate) is not None
+    if measured is None or (states_rate and is_constant(facts, usual)):
+        return usual
+    for stated in (picture.rate, picture.average_rate, measured):
+        if stated is not None and stated <= _HIGHEST_CONSTANT:
+            rate = _exact(stated)
+            if is_constant(facts, rate):
+                return rate
+    close = 1 / facts.close if facts.close else usual
+    if close <= usual * Fraction(3, 2):
+        return usual
+    enough = [one for one in _USUAL if close * _NEARLY <= one <= _HIGHEST_VARIABLE]
+    return min(enough, default=_HIGHEST_VARIABLE)
 
 
 def rate_of(picture: Picture) -> Fraction:
@@ -48,7 +77,7 @@ def rate_of(picture: Picture) -> Fraction:
         is_steady = picture.start is None or abs(rate / average - 1) < Fraction(1, 100)
         if is_steady or rate <= _HIGHEST_VARIABLE:
             return _exact(rate)
-    enough = [one for one in _USUAL if average * Fraction(9995, 10000) <= one <= _HIGHEST_VARIABLE]
+    enough = [one for one in _USUAL if average * _NEARLY <= one <= _HIGHEST_VARIABLE]
     return min(enough, default=_HIGHEST_VARIABLE)
 
 
@@ -60,7 +89,9 @@ def is_constant(facts: MediaFacts, rate: Fraction) -> bool:
     if facts.span is None:
         return True
     gaps = abs(round(facts.span * rate) + 1 - facts.frames)
-    return gaps <= max(1, facts.frames // 1000)
+    most = max(1, facts.frames // 1000)
+    # The mean distance of frames with unequal distances also fills their time.
+    return gaps <= most and facts.drift * rate <= most
 
 
 def _sane(rate: Optional[Fraction]) -> Optional[Fraction]:
@@ -74,4 +105,4 @@ def _exact(rate: Fraction) -> Fraction:
     nearest = min(_USUAL, key=lambda one: abs(one - rate))
     if abs(nearest / rate - 1) < Fraction(1, 500):
         return nearest
-    return rate.limit_denominator(1001)
+    return rate.limit_denominator(1001) if rate >= 1 else 1 / (1 / rate).limit_denominator(1001)

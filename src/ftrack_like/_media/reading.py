@@ -5,6 +5,7 @@ Both are JSON. The requests are::
     {"do": "facts", "path": path, "formats": names, "pixels": number}
     {"do": "count", "path": path}
     {"do": "frames", "paths": [path, ...], "formats": names, "pixels": number}
+    {"do": "plain", "paths": [path, ...], "pixels": number}
     {"do": "still", "path": path, "target": path, "size": [width, height], "pixels": number}
     {"do": "picture", "path": path, "target": path, "filters": [filter, ...], "formats": names,
      "pixels": number}
@@ -268,6 +269,8 @@ def _unreadable_frames(asked: Mapping[str, Any]) -> dict[str, Any]:
             with opened({**asked, "path": path}) as container:
                 (stream,) = container.streams.video
                 context = stream.codec_context
+                if context is None:  # a later image of a kind that only ffmpeg decodes, perhaps
+                    continue
                 context.thread_count = 1
                 # Without this, a decoder fills the missing part of a damaged image.
                 context.options = {"err_detect": "explode", "max_pixels": str(asked["pixels"])}
@@ -276,6 +279,15 @@ def _unreadable_frames(asked: Mapping[str, Any]) -> dict[str, Any]:
         except (av.FFmpegError, MemoryError, ValueError):
             unreadable.append(place)
     return {"unreadable": unreadable}
+
+
+def _are_plain(asked: Mapping[str, Any]) -> dict[str, Any]:
+    """Return whether ffmpeg shows all images as Pillow does."""
+    paths = map(pathlib.Path, asked["paths"])
+    try:
+        return {"plain": not any(stills.needs_pillow(one, asked["pixels"]) for one in paths)}
+    except (OSError, ValueError, SyntaxError):
+        return {"plain": True}  # the reading of its pixels tells whether an image is damaged
 
 
 def _still(asked: Mapping[str, Any]) -> dict[str, Any]:
@@ -350,6 +362,7 @@ _ANSWERS: dict[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
     "count": _count,
     "frames": _unreadable_frames,
     "damage": find_damage,
+    "plain": _are_plain,
     "still": _still,
     "picture": _filtered_picture,
     "burn_in": _drawn(burning.write_burn_in),

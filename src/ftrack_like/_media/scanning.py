@@ -21,6 +21,8 @@ def scan(
     """Return what only all packets tell of the largest of *pictures*, and of *sounds*.
 
     ``frames`` is the number of frames, and ``span`` the seconds from the first to the last.
+    ``drift`` is how many seconds they are at most from equal distances, and ``close`` the distance
+    that a tenth of the frames have at most.
     ``doubtful`` is whether the file seems damaged. ``changing`` are the indexes of the sounds whose
     sample rate or number of channels changes.
     """
@@ -29,6 +31,7 @@ def scan(
     shown = [one for one in pictures if not one["is_cover"]] or pictures
     index = max(shown, key=lambda one: one["width"] * one["height"])["index"]
     frames, hidden, doubtful = 0, 0, False
+    drift = close = Fraction(0)
     times: list[int] = []
     heard: dict[int, set[tuple[int, int]]] = {}
     av.logging.set_level(av.logging.WARNING)
@@ -50,7 +53,10 @@ def scan(
                         times.append(packet.pts)
                 known = len(said)
             times.sort()
-            span = (times[-1] - times[0]) * stream.time_base if times else None
+            base = Fraction(stream.time_base or 1)
+            span = (times[-1] - times[0]) * base if times else None
+            if len(times) == frames:
+                drift, close = _drift(times) * base, _close(times) * base
             doubtful = doubtful or stream.frames > frames + hidden
             doubtful = doubtful or (container.format.name in STEADY and _has_gap(times))
     except av.FFmpegError:
@@ -60,6 +66,8 @@ def scan(
     return {
         "frames": frames,
         "span": None if span is None else whole_numbers(span) or (0, 1),
+        "drift": whole_numbers(drift) or (0, 1),
+        "close": whole_numbers(close),
         "doubtful": doubtful,
         "changing": [one for one, kinds in heard.items() if len(kinds) > 1],
     }
@@ -75,6 +83,22 @@ def whole_numbers(ratio: Optional[Fraction]) -> Optional[tuple[int, int]]:
 def _has_gap(times: Sequence[int]) -> bool:
     longest = usual_distance(times) * 1.5
     return any(after - before > longest for before, after in zip(times, times[1:]))
+
+
+def _drift(times: Sequence[int]) -> Fraction:
+    """Return how far the rising *times* are at most from equal distances."""
+    if len(times) < 3:
+        return Fraction(0)
+    last = len(times) - 1
+    length = times[-1] - times[0]
+    most = max(abs((one - times[0]) * last - place * length) for place, one in enumerate(times))
+    return Fraction(most, last)
+
+
+def _close(times: Sequence[int]) -> int:
+    """Return the distance above 0 that a tenth of the rising *times* have at most, else 0."""
+    distances = sorted(after - before for before, after in zip(times, times[1:]) if after > before)
+    return distances[len(distances) // 10] if distances else 0
 
 
 def _may_change(stream: Any) -> bool:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ftrack_like._base.errors import MediaError
+from ftrack_like._media.types import IMAGE_TYPES
 
-__all__ = ["arranged", "missing_frames"]
+__all__ = ["arranged", "check_type", "missing_frames"]
 
 #: The most frames of the movie for each file: more missing frames are a mistake in the numbers.
 _MOST_FOR_EACH = 10
@@ -32,6 +33,15 @@ def arranged(numbers: Sequence[int]) -> tuple[int, list[int]]:
         places += [place - 1] * (number - first - len(places))
         places.append(place)
     return first, places
+
+
+def check_type(suffix: str) -> None:
+    """Raise :exc:`~ftrack_like.exception.MediaError` unless files with *suffix* are images."""
+    if suffix not in IMAGE_TYPES:
+        raise MediaError(
+            f"A sequence of files of the type {suffix[:32]!r} cannot be encoded; its frames "
+            "must be images."
+        )
 
 
 def missing_frames(numbers: Sequence[int]) -> str:

@@ -5,6 +5,7 @@ Only a child process may decode a picture of unknown origin.
 
 from __future__ import annotations
 
+import functools
 import io
 import pathlib
 from typing import TYPE_CHECKING, Optional
@@ -12,13 +13,27 @@ from typing import TYPE_CHECKING, Optional
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-__all__ = ["BACKGROUND", "FORMATS", "TooManyPixelsError", "flat", "open_image", "write_still"]
+__all__ = [
+    "BACKGROUND",
+    "FORMATS",
+    "TooManyPixelsError",
+    "flat",
+    "needs_pillow",
+    "open_image",
+    "write_still",
+]
 
 #: The colour behind transparent pixels: black, as in the pictures that a renderer writes.
 BACKGROUND = (0, 0, 0)
 
 #: The TIFF tag that tells what the numbers of pixels mean; 0 says that 0 is white.
 _PHOTOMETRIC = 262
+
+#: The EXIF tag that tells how to turn the picture; 1 says that it is upright.
+_ORIENTATION = 274
+
+#: The modes of images whose colour profile is applied.
+_PROFILED = frozenset({"RGB", "RGBA", "CMYK", "L"})
 
 #: The formats to read. Formats that start other programs (EPS) or refer to other files are left
 #: out.
@@ -60,6 +75,43 @@ def open_image(source: pathlib.Path, maximum: int) -> Optional[Image]:
         image.close()
         raise TooManyPixelsError((width, height), maximum)
     return image
+
+
+def needs_pillow(source: pathlib.Path, maximum: int) -> bool:
+    """Return whether ffmpeg shows the image at *source* turned or in other colours than Pillow.
+
+    It does not apply colour profiles, the orientation in all formats, and the range of YCbCr in
+    TIFF. No pixel is decoded.
+    """
+    try:
+        image = open_image(source, maximum)
+    except TooManyPixelsError:
+        return False
+    if image is None:
+        return False
+    with image:
+        # Pillow searches a PNG file for EXIF behind its pixels, and decodes these.
+        has_exif = image.format != "PNG" or "exif" in image.info
+        if has_exif and image.getexif().get(_ORIENTATION, 1) not in {0, 1}:
+            return True
+        if image.format == "TIFF" and image.mode == "YCbCr":
+            return True
+        profile = image.info.get("icc_profile")
+        return bool(profile) and image.mode in _PROFILED and not _is_srgb(profile)
+
+
+@functools.lru_cache(maxsize=8)
+def _is_srgb(profile: bytes) -> bool:
+    """Return whether the colour *profile* is sRGB by its name, or cannot be read."""
+    try:
+        from PIL import ImageCms  # lazy: some builds of Pillow lack it
+    except ImportError:
+        return True
+    try:
+        opened = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        return "srgb" in ImageCms.getProfileDescription(opened).lower()
+    except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
+        return True
 
 
 def write_still(
@@ -146,7 +198,7 @@ def _is_negative(image: Image) -> bool:
 def _in_srgb(image: Image) -> Image:
     """Return *image* with the colours of its profile converted to sRGB; without one, as it is."""
     profile = image.info.get("icc_profile")
-    if not profile or image.mode not in {"RGB", "RGBA", "CMYK", "L"}:
+    if not profile or image.mode not in _PROFILED:
         return image
     try:
         from PIL import ImageCms  # lazy: some builds of Pillow lack it

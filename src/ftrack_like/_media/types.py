@@ -5,13 +5,14 @@ from __future__ import annotations
 __all__ = ["IMAGE_TYPES", "SLATE_FRAMES", "UNREADABLE"]
 
 #: The file types of still images, of which a single file gives an image and several give a movie.
+#: The list of the system is no substitute: the client and the server may have different ones.
 IMAGE_TYPES = frozenset(
     f".{name}"
     for name in (
-        *("avif", "bmp", "bw", "cin", "dds", "dpx", "exr", "gif", "hdr", "j2c", "j2k", "jls"),
-        *("jp2", "jpeg", "jpg", "jxl", "ljpg", "pam", "pbm", "pcx", "pfm", "pgm", "phm", "png"),
-        *("pnm", "ppm", "psd", "qoi", "ras", "rgb", "rgba", "sgi", "sun", "tga", "tif", "tiff"),
-        *("webp", "xbm", "xwd"),
+        *("apng", "avif", "bmp", "bw", "cin", "dds", "dib", "dpx", "exr", "gif", "hdr", "heic"),
+        *("heif", "icns", "ico", "j2c", "j2k", "jfif", "jls", "jp2", "jpe", "jpeg", "jpg", "jxl"),
+        *("ljpg", "pam", "pbm", "pcx", "pfm", "pgm", "phm", "png", "pnm", "ppm", "psd", "qoi"),
+        *("ras", "rgb", "rgba", "sgi", "sun", "tga", "tif", "tiff", "webp", "xbm", "xpm", "xwd"),
     )
 )
 

@@ -17,7 +17,7 @@ from ftrack_like._media.details import DETAILS_QUERY, details_of
 from ftrack_like._media.pipeline import IMAGE, THUMBNAIL, Made, Pipeline, Source
 from ftrack_like._media.programs import LocalPrograms
 from ftrack_like._media.scratch import encoding_folder
-from ftrack_like._media.sequences import arranged, missing_frames
+from ftrack_like._media.sequences import arranged, check_type, missing_frames
 from ftrack_like._media.types import IMAGE_TYPES, SLATE_FRAMES, UNREADABLE
 from ftrack_like._session import publications
 from ftrack_like._session.jobs import share_of
@@ -48,6 +48,8 @@ def encode_here(task: Task, claim: Claim) -> Publication:
             _shares(share_of(task.progress, 0, 50)),
             lambda: _details(task),
         )
+        # The result would be found as that of the content that was read for the checksum.
+        task.check_files()
         *movies, still = encoded.files
         if movies[0].name == IMAGE:
             parameters = {"container": "jpeg"}
@@ -95,6 +97,7 @@ def _source(task: Task, folder: pathlib.Path) -> Source:
     name = repr(task.facts["source_file_name"])
     suffix = "".join(re.findall(r"[.\w]+", task.files[0].suffix, re.ASCII))
     if task.is_sequence:
+        check_type(task.files[0].suffix.lower())
         first, places = arranged(task.numbers)
         if len(places) > len(task.files):
             task.facts["missing_frames"] = missing_frames(task.numbers)
@@ -129,7 +132,7 @@ def _is_image(task: Task) -> bool:
     suffix = task.files[0].suffix.lower()
     if suffix in ANIMATED_TYPES and is_animated(task.files[0]):
         return False
-    return suffix in IMAGE_TYPES or task.facts["source_mime_type"].startswith("image/")
+    return suffix in IMAGE_TYPES
 
 
 def _upload(task: Task, movies: Sequence[Made], still: Made, claim: Claim) -> Component:

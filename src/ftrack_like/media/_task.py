@@ -79,6 +79,8 @@ class Task(NamedTuple):
     #: The frames of a sequence with their numbers, or the single file.
     files: list[pathlib.Path]
     numbers: list[int]
+    #: What identifies the state of each file before it was read for its checksum.
+    states: list[tuple[int, int, int]]
     is_sequence: bool
     profile: str
     keep_original: bool
@@ -100,6 +102,19 @@ class Task(NamedTuple):
         """Return a text that identifies the content and its encoding."""
         parts = [self.facts["source_sha1"], self.profile, self.facts.get(OPTIONS, "")]
         return " ".join(parts).strip()
+
+    def check_files(self) -> None:
+        """Raise :exc:`~ftrack_like.exception.MediaError` if a file is not as its checksum says."""
+        for file, state in zip(self.files, self.states):
+            try:
+                changed = "changed" if _file_state(file) != state else ""
+            except OSError:
+                changed = "removed"
+            if changed:
+                raise exception.MediaError(
+                    f"{str(file)!r} was {changed} while it was published. Publish it again when "
+                    "the program that writes it has finished."
+                )
 
     def is_same(self, metadata: Mapping[str, str]) -> bool:
         """Return whether a component with *metadata* has the same content and encoding."""
@@ -152,6 +167,7 @@ def task_for(
     is_sequence = collection is not None
     numbers = [] if collection is None else sorted(collection.indexes)
     source = pathlib.Path(re.sub(r" \[[^\]]*\]$", "", path) if is_sequence else path)
+    states = [_file_state(each) for each in files]
     facts = _facts_of(source.name, files, profile or "server")
     # The movie of a sequence has its numbers, so the same images with others are another result.
     ranges = None if collection is None else collection.format("{ranges}")
@@ -163,6 +179,7 @@ def task_for(
         path=pathlib.Path(path),
         files=files,
         numbers=numbers,
+        states=states,
         is_sequence=is_sequence,
         profile=profile or "server",
         keep_original=keep_original,
@@ -173,6 +190,12 @@ def task_for(
         progress=progress,
         deadline=deadline,
     )
+
+
+def _file_state(file: pathlib.Path) -> tuple[int, int, int]:
+    """Return the number, the size and the time of the last change of *file*."""
+    status = file.stat()
+    return status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def _options(

@@ -31,6 +31,8 @@ def encode_there(task: Task, claim: Claim) -> Publication:
         server,
         progress=share_of(task.progress, 0, 50),
     )
+    # The result would be found as that of the content that was read for the checksum.
+    task.check_files()
     job = task.version.encode_media(source, keep_original=task.keep_original)
     return describe(task, job, claim, True)
 

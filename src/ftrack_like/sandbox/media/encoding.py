@@ -16,8 +16,8 @@ from ftrack_like._media.details import DETAILS_QUERY, details_of
 from ftrack_like._media.pipeline import Encoded, Made, Pipeline, Source
 from ftrack_like._media.presets import presets
 from ftrack_like._media.scratch import encoding_folder
-from ftrack_like._media.sequences import arranged, missing_frames
-from ftrack_like._media.types import IMAGE_TYPES, SLATE_FRAMES, UNREADABLE
+from ftrack_like._media.sequences import arranged, check_type, missing_frames
+from ftrack_like._media.types import SLATE_FRAMES, UNREADABLE
 from ftrack_like.sandbox.actions.compose import update_operation
 from ftrack_like.sandbox.media.encode_jobs import EncodeJob, JobOutput
 from ftrack_like.sandbox.media.incoming import IncomingFile
@@ -170,11 +170,7 @@ class Encoder:
             raise LookupError("The sequence has no frames.")
         # The type becomes a part of file names, so only known types are safe.
         suffix = suffix_of(members[0]["file_type"])
-        if suffix not in IMAGE_TYPES:
-            raise MediaError(
-                f"A sequence of files of the type {suffix[:32]!r} cannot be encoded; its frames "
-                "must be images."
-            )
+        check_type(suffix)
         numbers = [_number(member["name"])[0] for member in members]
         first, places = arranged(numbers)
         links = [folder / f"frame-{number:06d}{suffix}" for number in range(len(places))]

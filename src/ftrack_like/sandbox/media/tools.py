@@ -65,7 +65,7 @@ _PAGE_SIZE = 1920
 
 #: The requests to the reading child process that read or draw a whole movie, or read all frames of
 #: a sequence.
-_LONG_READING = frozenset({"burn_in", "count", "damage", "facts", "frames"})
+_LONG_READING = frozenset({"burn_in", "count", "damage", "facts", "frames", "plain"})
 
 _REFUSED_FORMAT = re.compile(r"\[([\w,]+)(?: @ \w+)?\] Format not on whitelist")
 _REFUSED_PROTOCOL = re.compile(r"Protocol '([\w+.-]+)' not on whitelist")
