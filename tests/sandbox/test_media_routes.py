@@ -234,7 +234,7 @@ def test_no_address_leads_out_of_the_folder(files, name):
     )
 
 
-def test_the_room_on_the_disk_is_looked_at_first(files, sandbox, monkeypatch):
+def test_the_room_on_the_disk_is_looked_at_first(files, sandbox, monkeypatch, caplog):
     """An upload that cannot fit is refused as such, and none of its parts stays."""
     pieces = files.ask("ten", len(DATA), parts=2)["urls"]
     usage = shutil.disk_usage(os.curdir)._replace(free=len(DATA) - 1)
@@ -245,8 +245,11 @@ def test_the_room_on_the_disk_is_looked_at_first(files, sandbox, monkeypatch):
     ):
         answer = files.put(url, data)
         assert (answer.status_code, "No space left" in answer.text) == (507, True)
+        assert "in the media folder of the server" in answer.text
     monkeypatch.undo()
     media = sandbox._api.media.store.folder
+    assert str(media) not in answer.text
+    assert caplog.text.count(f"could not be stored as {media}") == 2
     assert [path for path in media.rglob("*") if path.is_file() and path.name != "secret"] == []
 
 

@@ -18,9 +18,10 @@ import pytest
 pytest.importorskip("sqlalchemy", reason="the extra 'sandbox' is not installed")
 
 import requests
+import sqlalchemy
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
-from ftrack_like.sandbox.database import engine, postgresql
+from ftrack_like.sandbox.database import commit_marks, engine, postgresql
 from ftrack_like.sandbox.database.deadline import deadline
 from ftrack_like.sandbox.database.engine import Database
 from ftrack_like.sandbox.database.outages import is_outage
@@ -174,3 +175,78 @@ def test_a_request_without_a_database_is_repeated_later(monkeypatch: pytest.Monk
                 assert "database" in answer.text
         postgres.start()
         assert len(ask().json()[0]["data"]) == 1
+
+
+def test_an_outage_is_waited_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Transactions wait for the server together: later ones fail at once until it is back."""
+    pytest.importorskip("psycopg", reason="the extra 'postgres' is not installed")
+    from tests.farm.servers import Postgres, removed_at_end
+
+    attempts: list[int] = []
+    with (
+        removed_at_end(pathlib.Path(tempfile.mkdtemp())) as folder,
+        closing(Postgres(folder / "postgres")) as postgres,
+        closing(Database(postgres.url)) as database,
+    ):
+
+        def write() -> int:
+            attempts.clear()
+            with database.write() as connection:
+                return int(connection.exec_driver_sql("SELECT 1").scalar_one())
+
+        assert write() == 1
+        sqlalchemy.event.listen(
+            database.engine, "do_connect", lambda *found, **named: attempts.append(1)
+        )
+        monkeypatch.setattr(engine, "_PATIENCE", 1.0)
+        for _ in range(2):
+            postgres.stop()
+            with pytest.raises(DBAPIError):
+                repeated(write)
+            assert len(attempts) > 1
+            with pytest.raises(DBAPIError):
+                write()
+            assert len(attempts) == 1
+            postgres.start()
+            assert write() == 1
+
+
+@needs_postgresql
+@pytest.mark.parametrize("saved", [True, False])
+def test_a_client_settles_a_commit_whose_outcome_the_server_does_not_know(
+    namespace: Any, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, saved: bool
+) -> None:
+    """The client takes it neither for refused nor for saved: it asks, and saves it once."""
+    from ftrack_like.testing import Sandbox
+
+    cuts: list[int] = []
+
+    def cut(connection: sqlalchemy.Connection) -> None:
+        sql = "SELECT pg_backend_pid() FROM context WHERE name = 'film'"
+        number = None if cuts else connection.exec_driver_sql(sql).scalar()
+        if number is None:
+            return
+        cuts.append(number)
+        if saved:
+            connection.exec_driver_sql("COMMIT")
+        with other.connect() as ending:
+            ending.exec_driver_sql(f"SELECT pg_terminate_backend({number})")
+        connection.exec_driver_sql("SELECT 1")
+
+    with (
+        namespace(POSTGRESQL) as url,
+        Sandbox(database=url, media=tmp_path) as sandbox,
+        sandbox.session() as session,
+    ):
+        other = sqlalchemy.create_engine(url)
+        session.create("Project", {"name": "film", "full_name": "Film"})
+        with monkeypatch.context() as patch:
+            patch.setattr(commit_marks, "was_saved", lambda *asked: None)
+            sqlalchemy.event.listen(sqlalchemy.Engine, "commit", cut)
+            try:
+                session.commit()
+            finally:
+                sqlalchemy.event.remove(sqlalchemy.Engine, "commit", cut)
+        assert len(session.query('select id from Project where name is "film"').all()) == 1
+        other.dispose()
+    assert len(cuts) == 1

@@ -12,14 +12,16 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Optional
 
+import psycopg
 import pytest
 import sqlalchemy
 
 from ftrack_like.sandbox.api import Api
 from ftrack_like.sandbox.auth import RequestUser
-from ftrack_like.sandbox.database import commit_marks, engine, shared_locks
+from ftrack_like.sandbox.database import commit_marks, shared_locks
 from ftrack_like.sandbox.database import deadline as deadlines
 from ftrack_like.sandbox.database.engine import Database
+from ftrack_like.sandbox.database.outages import is_outage
 from ftrack_like.sandbox.database.repeats import (
     CommitInDoubtError,
     TransactionLostError,
@@ -320,6 +322,16 @@ def end_connections(servers: Servers) -> int:
     return int(count)
 
 
+def commit_and_cut(servers: Servers, connection: sqlalchemy.Connection) -> None:
+    """Commit the transaction of *connection*, and lose the answer: raise the error of the driver.
+
+    The driver itself would not commit again.
+    """
+    connection.exec_driver_sql("COMMIT")
+    end_connections(servers)
+    connection.exec_driver_sql("SELECT 1")
+
+
 def test_clients_do_not_notice_lost_connections(servers: Servers, project: str) -> None:
     """While all connections end again and again, every request succeeds, and nothing is doubled."""
     done = threading.Event()
@@ -358,7 +370,7 @@ def test_a_lost_commit_is_asked_for(servers: Servers, project: str, saved: bool)
 
     def cut(connection: sqlalchemy.Connection) -> None:
         if saved:
-            connection.exec_driver_sql("COMMIT")
+            commit_and_cut(servers, connection)
         end_connections(servers)
 
     sqlalchemy.event.listen(database.engine, "commit", cut, once=True)
@@ -383,7 +395,8 @@ def test_a_commit_of_unknown_outcome_is_not_repeated(
 
     def cut(connection: sqlalchemy.Connection) -> None:
         end_connections(servers)
-        shared_locks.take_turn(turn.enter_context(other.connect()))
+        holder = lock.enter_context(other.connect())
+        holder.exec_driver_sql("SELECT 1 FROM commit_writer FOR UPDATE")
 
     def work() -> None:
         runs.append(1)
@@ -391,22 +404,104 @@ def test_a_commit_of_unknown_outcome_is_not_repeated(
             connection.execute(sqlalchemy.insert(TABLES["scope"]).values(id="1", name="new"))
 
     sqlalchemy.event.listen(database.engine, "commit", cut, once=True)
-    with contextlib.ExitStack() as turn, pytest.raises(CommitInDoubtError):
+    with contextlib.ExitStack() as lock, pytest.raises(CommitInDoubtError):
         repeated(work)
     other.dispose()
     assert len(runs) == 1
 
 
-def test_old_marks_of_commits_are_removed(
-    servers: Servers, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("days", [29, 31])
+def test_a_writer_that_slept_for_weeks_repeats_no_saved_commit(
+    servers: Servers, project: str, days: int
 ) -> None:
-    """The table of the marks has those of the last minutes only."""
-    database = servers.databases[0]
-    with database.write() as connection:
-        connection.exec_driver_sql("UPDATE commit_mark SET made_at = made_at - interval '1 hour'")
-    monkeypatch.setattr(engine, "_TRIM_AFTER", 1)
-    with database.write() as connection:
-        found = connection.exec_driver_sql("SELECT count(*) FROM commit_mark").scalar()
+    """The answer depends on no clock; if the mark is gone, the outcome is unknown."""
+    first = servers.databases[0]
+    other = sqlalchemy.create_engine(first.engine.url)
+    insertion = sqlalchemy.insert(TABLES["scope"])
+
+    def sleep(connection: sqlalchemy.Connection) -> None:
+        connection.exec_driver_sql("COMMIT")
+        with other.begin() as later:
+            later.exec_driver_sql(f"UPDATE commit_writer SET used_at = now() - interval '{days} d'")
+        with contextlib.closing(Database(first.engine.url)) as started, started.write():
+            pass
+        commit_and_cut(servers, connection)
+
+    is_known = days < 30
+    expected = contextlib.nullcontext() if is_known else pytest.raises(CommitInDoubtError)
+    sqlalchemy.event.listen(first.engine, "commit", sleep, once=True)
+    with expected, first.write() as connection:
+        connection.execute(insertion.values(id="1", name="1"))
+    with first.write() as connection:
+        connection.execute(insertion.values(id="2", name="2"))
+    other.dispose()
+    assert len(servers.rows("scope", id="1") + servers.rows("scope", id="2")) == 2
+
+
+def test_a_long_batch_of_another_process_does_not_hide_the_outcome(
+    servers: Servers, project: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The question waits for the transaction in question only, not for other writers."""
+    first, second = servers.databases
+    monkeypatch.setattr(commit_marks, "_PATIENCE", 100)  # milliseconds
+
+    def cut(connection: sqlalchemy.Connection) -> None:
+        connection.exec_driver_sql("COMMIT")
+        end_connections(servers)
+        repeated(lambda: writing.enter_context(second.write()))
+        connection.exec_driver_sql("SELECT 1")
+
+    sqlalchemy.event.listen(first.engine, "commit", cut, once=True)
+    with contextlib.ExitStack() as writing, first.write() as connection:
+        connection.execute(sqlalchemy.insert(TABLES["scope"]).values(id="1", name="new"))
+    assert len(servers.rows("scope", id="1")) == 1
+
+
+@pytest.mark.parametrize("saved", [True, False])
+def test_a_batch_whose_outcome_is_unknown_gets_no_report(
+    servers: Servers, project: str, monkeypatch: pytest.MonkeyPatch, saved: bool
+) -> None:
+    """The client gets the status 503, like a lost answer: neither a success nor a refusal."""
+    first = servers.databases[0]
+    monkeypatch.setattr(commit_marks, "was_saved", lambda *asked: None)
+
+    def cut(connection: sqlalchemy.Connection) -> None:
+        if saved:
+            commit_and_cut(servers, connection)
+        end_connections(servers)
+
+    sqlalchemy.event.listen(first.engine, "commit", cut, once=True)
+    with pytest.raises(CommitInDoubtError) as caught:
+        servers.call(0, creation("Scope", {"id": "1", "name": "x"}))
+    assert is_outage(caught.value)
+
+
+def test_a_stop_that_is_announced_after_a_commit_leaves_it_in_doubt(
+    servers: Servers, project: str
+) -> None:
+    """PostgreSQL sends the error of its stop before the connection breaks."""
+    first = servers.databases[0]
+    stop = psycopg.errors.AdminShutdown("terminating connection due to administrator command")
+
+    def cut(connection: sqlalchemy.Connection) -> None:
+        connection.exec_driver_sql("COMMIT")
+        raise sqlalchemy.exc.OperationalError("COMMIT", None, stop)
+
+    sqlalchemy.event.listen(first.engine, "commit", cut, once=True)
+    with first.write() as connection:
+        connection.execute(sqlalchemy.insert(TABLES["scope"]).values(id="1", name="new"))
+    assert len(servers.rows("scope", id="1")) == 1
+
+
+def test_a_restart_leaves_no_row_for_processes_of_the_last_month(servers: Servers) -> None:
+    """A process that starts removes the rows of those that have not written for long."""
+    with servers.databases[0].write() as connection:
+        connection.exec_driver_sql("UPDATE commit_writer SET used_at = used_at - interval '1 year'")
+    with (
+        contextlib.closing(Database(servers.databases[0].engine.url)) as new,
+        new.write() as connection,
+    ):
+        found = connection.exec_driver_sql("SELECT count(*) FROM commit_writer").scalar()
     assert found == 1
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import pathlib
@@ -19,10 +20,12 @@ pytest.importorskip("sqlalchemy", reason="the extra 'sandbox' is not installed")
 from tests.sandbox.processes.asking import POSTGRESQL
 
 from ftrack_like.sandbox.limits import Limits
+from ftrack_like.sandbox.network.listening import open_listener
 from ftrack_like.sandbox.network.settings import Network
 from ftrack_like.sandbox.processes.child import WorkerProcess
 from ftrack_like.sandbox.processes.messages import WorkerSettings
 from ftrack_like.sandbox.processes.supervisor import Supervisor, WorkerError
+from ftrack_like.sandbox.site_data import SiteData
 
 pytestmark = [
     pytest.mark.postgres,
@@ -37,6 +40,7 @@ class Doomed(WorkerProcess):
     def __init__(self, now: float, goes_on: bool) -> None:
         self.started_at = now
         self.ready_at: Optional[float] = None
+        self.silence = 0.0
         self.is_leaving = False
         self.reason = ""
         self._goes_on = goes_on
@@ -115,6 +119,77 @@ def test_supervisor_bears_any_number_of_early_ends(monkeypatch: pytest.MonkeyPat
     assert all(two.started_at - one.started_at > 15 for one, two in zip(latest, latest[1:]))
 
 
+class Mute(Doomed):
+    """A worker that says only that it is ready."""
+
+    killed = False
+
+    def kill(self) -> None:
+        """End the worker."""
+        self.killed = True
+        self._far.close()
+
+
+@pytest.mark.parametrize("step", [0.5, 3600.0], ids=["runs", "sleeps between its steps"])
+def test_supervisor_replaces_a_worker_that_hangs(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, step: float
+) -> None:
+    """Only time in which the supervisor itself runs counts as the silence of a worker."""
+    monkeypatch.setattr("ftrack_like.sandbox.processes.supervisor._TICK", 0.001)
+    monkeypatch.setattr("ftrack_like.sandbox.processes.supervisor._SILENCE", 0.05)
+    times = itertools.count(step=step)
+    started: list[Mute] = []
+
+    def start(now: float) -> Mute:
+        started.append(Mute(now, goes_on=True))
+        if len(started) == 3:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return started[-1]
+
+    supervisor = Supervisor(1, start, clock=lambda: float(next(times)))
+    assert supervisor.run(lambda: None, lambda: None) == signal.SIGTERM
+    assert all(one.killed for one in started[:2])
+    assert (started[1].started_at - started[0].started_at) / step > 25  # 0.05 / (2 * 0.001)
+    assert "The process 1 of the sandbox hung" in caplog.text
+
+
+def test_supervisor_replaces_a_stopped_process(
+    database: str, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that was stopped by a signal is killed, and one that answers takes its place."""
+    monkeypatch.setattr("ftrack_like.sandbox.processes.supervisor._SILENCE", 5.0)
+    with contextlib.closing(SiteData(url=database, media=tmp_path)) as site:
+        site.open()
+        user, administrator = site.user, site.administrator.id
+    started: list[WorkerProcess] = []
+    with open_listener("127.0.0.1", 0) as listener:
+        settings = WorkerSettings(
+            listener=listener.fileno(),
+            host="127.0.0.1",
+            database=database,
+            media=str(tmp_path),
+            user=user,
+            administrator_id=administrator,
+            encoders=0,
+            loopback_webhooks=False,
+            network=Network(),
+            limits=Limits(),
+            metrics=str(tmp_path),
+        )
+
+        def start(now: float) -> WorkerProcess:
+            started.append(WorkerProcess(settings, now))
+            if len(started) == 3:
+                os.kill(os.getpid(), signal.SIGTERM)
+            return started[-1]
+
+        supervisor = Supervisor(2, start)
+        supervisor.run(lambda: os.kill(started[0].number, signal.SIGSTOP), lambda: None)
+    assert started[0].wait() == -signal.SIGKILL
+    assert "hung" in started[0].reason
+    assert started[1].reason == ""
+
+
 def refused(*options: str) -> str:
     """Return the errors of the command with *options*, which must end with status 1 or 2."""
     ended = subprocess.run(
@@ -152,7 +227,7 @@ def test_chaos_with_workers_is_refused() -> None:
 def test_database_that_does_not_answer_is_one_error() -> None:
     """A database without a server is told once, without the password, and nothing remains."""
     said = refused("--workers", "2", "--database", "postgresql://me:hush@127.0.0.1:9/none")
-    assert said.startswith("The database cannot be used: ")
+    assert said.startswith("ftrack-like: The database cannot be used: ")
     assert len(said.splitlines()) == 1
     assert "hush" not in said
 

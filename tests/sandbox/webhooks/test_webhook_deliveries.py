@@ -211,6 +211,27 @@ def test_two_servers_of_a_database_do_not_share_a_delivery(database: Database) -
     assert taken.event_id == "b"
 
 
+@pytest.mark.parametrize("ahead", [3600.0, -3600.0])
+def test_a_server_whose_clock_is_wrong_takes_what_is_due(
+    database: Database, monkeypatch: pytest.MonkeyPatch, ahead: float
+) -> None:
+    """On PostgreSQL the clock of a machine decides neither what is due nor whose it is."""
+    if database.is_sqlite:
+        pytest.skip("only one machine uses an SQLite database")
+    action_id = webhook(database, "http://127.0.0.1:1")
+    store(database, action_id, "a")
+    one, wrong = DeliveryQueue(database), DeliveryQueue(database)
+    now = time.time()
+    (taken,) = one.take(action_id, 20)
+    with monkeypatch.context() as patch:
+        patch.setattr(time, "time", lambda: now + ahead)
+        assert wrong.take(action_id, 20) == []
+        one.record([Outcome(taken, False, "failed", 0.0)])
+        (taken,) = wrong.take(action_id, 20)
+    assert taken.attempts == 1
+    assert one.take(action_id, 20) == []
+
+
 def test_bound_of_the_log(database: Database, monkeypatch: Any) -> None:
     """The log keeps a number of rows; older rows are removed."""
     monkeypatch.setattr(queue, "LOGGED", 50)

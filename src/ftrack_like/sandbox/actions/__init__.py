@@ -51,6 +51,7 @@ from ftrack_like.sandbox.auth import check_again
 from ftrack_like.sandbox.database.deadline import StatementDeadline, StatementTimeoutError, deadline
 from ftrack_like.sandbox.database.engine import Database
 from ftrack_like.sandbox.database.faults import first_line, remedy_for
+from ftrack_like.sandbox.database.outages import is_outage
 from ftrack_like.sandbox.database.refusals import refusal
 from ftrack_like.sandbox.database.repeats import is_passing, repeated
 from ftrack_like.sandbox.errors import (
@@ -191,7 +192,7 @@ def _explained_failures() -> Iterator[None]:
     except sqlalchemy.exc.IntegrityError as error:
         raise _translate(error) from error
     except sqlalchemy.exc.DBAPIError as error:
-        if is_passing(error):
+        if is_passing(error) or is_outage(error):
             raise
         refused = refusal(error)
         if refused is not None:

@@ -42,6 +42,7 @@ from ftrack_like.sandbox.database.repeats import (
     CommitInDoubtError,
     TransactionLostError,
     is_away,
+    leaves_in_doubt,
 )
 from ftrack_like.sandbox.database.shared_locks import (
     share_again,
@@ -64,13 +65,13 @@ _LOADING_CACHE = 256 * 1024
 
 _WRITES = "sandbox_writes"
 
-#: Old marks of commits are removed by each transaction of so many.
-_TRIM_AFTER = 200
-
-#: How long a transaction waits for a PostgreSQL server that restarts, in seconds, and the pause
-#: between two attempts.
+#: How long transactions wait for a PostgreSQL server that restarts, in seconds since it went away,
+#: and the pause between two attempts.
 _PATIENCE = 20.0
 _PAUSE = 0.1
+
+#: How often to ask for the outcome of a commit, if the connection breaks again and again.
+_QUESTIONS = 5
 
 #: A write-ahead log of more bytes is moved to the file of an SQLite database after a commit, and
 #: one of more pages as a part of the commit.
@@ -103,10 +104,11 @@ class Database:
         self._readers = self._engine if self.is_sqlite else readers_of(self._engine)
         #: Whether a connection was ever open, so that the address is right.
         self._was_open = False
-        #: Whether the table of the marks exists on PostgreSQL.
-        self._has_marks = False
-        #: How often this object has begun to write.
-        self._written = 0
+        #: The time at which PostgreSQL was found to be away, None if it answers.
+        self._away_since: Optional[float] = None
+        #: The name under which this object marks its transactions on PostgreSQL.
+        self._writer = uuid.uuid4()
+        self._has_joined = False
         #: A connection that only watches for the commits of others.
         self._observer: Optional[sqlite3.Connection] = None
 
@@ -159,6 +161,7 @@ class Database:
         :exc:`CommitInDoubtError` if the server does not come back.
         """
         with self.turns.take(owner, expected):
+            self._join_writers()
             mark: Optional[uuid.UUID] = None
             try:
                 with self._connect(self._engine) as plain:
@@ -171,10 +174,9 @@ class Database:
                             forget(connection)
                         mark = begun
             except sqlalchemy.exc.DBAPIError as error:
-                if mark is None or not error.connection_invalidated:
+                if mark is None or not leaves_in_doubt(error):
                     raise
                 self._require_saved(mark, error)
-            self._has_marks = True
         self._move_log()
 
     @contextmanager
@@ -201,33 +203,60 @@ class Database:
         # there.
         return self.is_sqlite or not turn_is_wanted(connection)
 
+    def _join_writers(self) -> None:
+        """Make the row on PostgreSQL that tells the outcome of the transactions of this object."""
+        if self.is_sqlite or self._has_joined:
+            return
+        with self._connect(self._engine) as connection, connection.begin():
+            take_turn(connection)
+            commit_marks.join(connection, self._writer)
+        self._has_joined = True
+
     def _require_saved(self, mark: uuid.UUID, lost: sqlalchemy.exc.DBAPIError) -> None:
         """Raise :exc:`TransactionLostError` if the transaction with *mark* was not saved.
 
         The error *lost* interrupted its commit. Raise :exc:`CommitInDoubtError` if the outcome
         remains unknown: nobody may repeat the transaction then.
         """
-        try:
-            with self._connect(self._engine) as connection, connection.begin():
-                saved = commit_marks.was_saved(connection, mark)
-        except sqlalchemy.exc.DBAPIError as error:
-            raise CommitInDoubtError(f"The outcome of a commit is unknown: {error}") from lost
+        saved: Optional[bool] = None
+        reason = "its mark is gone"
+        # The connection with which to ask can break too.
+        for _ in range(_QUESTIONS):
+            try:
+                with self._connect(self._engine) as connection, connection.begin():
+                    saved = commit_marks.was_saved(connection, self._writer, mark)
+                break
+            except sqlalchemy.exc.DBAPIError as error:
+                reason = str(error)
+                if not leaves_in_doubt(error):
+                    break
+        if saved is None:
+            raise CommitInDoubtError(
+                f"The outcome of a commit is unknown: {reason}", lost
+            ) from lost
         if not saved:
-            raise TransactionLostError("The connection broke during the commit.") from lost
+            raise TransactionLostError("The connection broke during the commit.", lost) from lost
 
     def _connect(self, engine: Engine) -> Connection:
-        """Return a connection of *engine*; wait some time for a PostgreSQL server that restarts."""
-        end = time.monotonic() + _PATIENCE
+        """Return a connection of *engine*; wait some time for a PostgreSQL server that restarts.
+
+        The time counts from the first failure of any thread. Otherwise writers, which come here one
+        after the other, would each wait for so long.
+        """
         while True:
             try:
                 connection = engine.connect()
             except sqlalchemy.exc.OperationalError as error:
-                waits = self._was_open and not self.is_sqlite and is_away(error)
-                if not waits or time.monotonic() > end:
+                if not self._was_open or self.is_sqlite or not is_away(error):
+                    raise
+                now = time.monotonic()
+                if self._away_since is None:
+                    self._away_since = now
+                if now - self._away_since > _PATIENCE:
                     raise
                 time.sleep(_PAUSE)
             else:
-                self._was_open = True
+                self._was_open, self._away_since = True, None
                 return connection
 
     @contextmanager
@@ -253,7 +282,8 @@ class Database:
                 connection.commit()
             try:
                 with connection.begin():
-                    self._begin_write(connection)
+                    if self.is_sqlite:
+                        _defer_keys(connection)
                     yield connection
             finally:
                 # A broken connection has lost the lock already.
@@ -385,16 +415,14 @@ class Database:
         There, foreign keys are declared as deferred.
         """
         if self.is_sqlite:
-            connection.exec_driver_sql("PRAGMA defer_foreign_keys=ON")
+            _defer_keys(connection)
             return None
-        if not self._has_marks:
-            take_turn(connection)
-            commit_marks.create_table(connection)
-        mark = commit_marks.take_marked_turn(connection)
-        self._written += 1
-        if self._written % _TRIM_AFTER == 0:
-            commit_marks.trim(connection)
-        return mark
+        return commit_marks.take_marked_turn(connection, self._writer)
+
+
+def _defer_keys(connection: Connection) -> None:
+    """Let SQLite check foreign keys at the end of the transaction."""
+    connection.exec_driver_sql("PRAGMA defer_foreign_keys=ON")
 
 
 def _delete(folder: pathlib.Path, process: int, watch: FolderWatch) -> None:

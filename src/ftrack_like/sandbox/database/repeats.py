@@ -6,9 +6,16 @@ import time
 from collections.abc import Callable
 from typing import Optional, TypeVar
 
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
-__all__ = ["CommitInDoubtError", "TransactionLostError", "is_away", "is_passing", "repeated"]
+__all__ = [
+    "CommitInDoubtError",
+    "TransactionLostError",
+    "is_away",
+    "is_passing",
+    "leaves_in_doubt",
+    "repeated",
+]
 
 Result = TypeVar("Result")
 
@@ -23,11 +30,22 @@ _PATIENCE = 20.0
 _PAUSE = 0.05
 
 
-class TransactionLostError(Exception):
+class _BrokenCommitError(OperationalError):
+    """The connection broke during the commit, with the error *lost*.
+
+    It is an error of the database, so that all who expect that the database goes away expect it.
+    """
+
+    def __init__(self, message: str, lost: DBAPIError) -> None:
+        super().__init__(None, None, lost.orig or lost, connection_invalidated=True)
+        self.args = (message,)
+
+
+class TransactionLostError(_BrokenCommitError):
     """The connection broke during the commit, and the database says that nothing was saved."""
 
 
-class CommitInDoubtError(Exception):
+class CommitInDoubtError(_BrokenCommitError):
     """The connection broke during the commit, and the database cannot say what was saved."""
 
 
@@ -37,11 +55,17 @@ def is_away(error: DBAPIError) -> bool:
     return code in _STOPPING or code is None
 
 
+def leaves_in_doubt(error: DBAPIError) -> bool:
+    """Return whether *error*, from a commit, does not say if the transaction was saved.
+
+    PostgreSQL may announce its stop right after the commit, before the connection breaks.
+    """
+    return error.connection_invalidated or is_away(error)
+
+
 def is_passing(error: Exception) -> bool:
     """Return whether nothing was saved because of *error*, and the same transaction may succeed."""
-    if isinstance(error, TransactionLostError):
-        return True
-    if not isinstance(error, DBAPIError):
+    if not isinstance(error, DBAPIError) or isinstance(error, CommitInDoubtError):
         return False
     return error.connection_invalidated or _code(error) in _COLLISIONS | _STOPPING
 
@@ -55,7 +79,7 @@ def repeated(work: Callable[[], Result]) -> Result:
     while True:
         try:
             return work()
-        except (DBAPIError, TransactionLostError) as error:
+        except DBAPIError as error:
             if not is_passing(error) or time.monotonic() > end:
                 raise
             time.sleep(_PAUSE)

@@ -41,6 +41,9 @@ class _Driver(Protocol):
     def fileno(self) -> int:
         """Return the descriptor of the socket."""
 
+    def close(self) -> None:
+        """Close the connection, broken or not."""
+
 
 def ring(connection: Connection) -> None:
     """Wake the workers of all processes when the transaction of *connection* is committed."""
@@ -114,4 +117,6 @@ def _listening(engine: Engine) -> Iterator[_Driver]:
         driver.autocommit = True
         yield driver
     finally:
-        pooled.close()
+        # Closing it through the pool would roll back first, and log a traceback if it is broken.
+        driver.close()
+        pooled.invalidate()

@@ -24,7 +24,6 @@ seconds (Unix time) of the database's clock, because the clocks of machines diff
 from __future__ import annotations
 
 import json
-import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -36,6 +35,7 @@ from sqlalchemy.engine import Connection
 
 from ftrack_like.sandbox.actions.batch import Batch
 from ftrack_like.sandbox.database.engine import Database
+from ftrack_like.sandbox.database.times import database_time
 from ftrack_like.sandbox.media.doorbell import ring
 from ftrack_like.sandbox.tables.layout import TABLES
 
@@ -189,13 +189,14 @@ class EncodeJobs:
     def claim(self, worker: Worker, lease: float) -> Optional[Claim]:
         """Return the oldest job that waits or whose lease has ended, None if there is none.
 
-        It belongs to *worker* for *lease* seconds, or longer with :meth:`beat`.
+        It belongs to *worker* for *lease* seconds, or longer with :meth:`beat`. If the clock of the
+        database was set back by more, leases of before would end late, so they have ended.
         """
         table = TABLES[_TABLE]
         with self._writing() as (connection, now):
+            ended = sqlalchemy.or_(table.c.expires_at < now, table.c.beat_at > now + lease)
             free = sqlalchemy.or_(
-                table.c.state == "waiting",
-                sqlalchemy.and_(table.c.state == "running", table.c.expires_at < now),
+                table.c.state == "waiting", sqlalchemy.and_(table.c.state == "running", ended)
             )
             statement = (
                 sqlalchemy.select(table)
@@ -265,7 +266,7 @@ class EncodeJobs:
     def _writing(self) -> Iterator[tuple[Connection, float]]:
         """Yield a connection that changes jobs, and the time."""
         with self._database.write_apart() as connection:
-            yield connection, _now(connection)
+            yield connection, database_time(connection)
 
 
 # The following belong to a transaction that changes entities too.
@@ -273,7 +274,7 @@ class EncodeJobs:
 
 def keep_claim(connection: Connection, claim: Claim) -> None:
     """Lock the row of *claim* until the end of the transaction; raise :exc:`LostJobError`."""
-    if not _change(connection, claim, {"beat_at": _now(connection)}):
+    if not _change(connection, claim, {"beat_at": database_time(connection)}):
         raise LostJobError
 
 
@@ -286,7 +287,7 @@ def finish(connection: Connection, claim: Claim) -> None:
 
 def fail(connection: Connection, claim: Claim, error: str) -> None:
     """Record why the job of *claim* failed; raise :exc:`LostJobError` if the claim is lost."""
-    if not _change(connection, claim, _failed(error, _now(connection))):
+    if not _change(connection, claim, _failed(error, database_time(connection))):
         raise LostJobError
 
 
@@ -308,7 +309,7 @@ def cancel_job(connection: Connection, job_id: str, error: str) -> bool:
         **_NO_WORKER,
         "state": "failed",
         "error": error,
-        "ended_at": _now(connection),
+        "ended_at": database_time(connection),
     }
     changed = sqlalchemy.update(table).where(*open_job).values(**values)
     return connection.execute(changed).rowcount == 1
@@ -345,14 +346,6 @@ def _change(connection: Connection, claim: Claim, values: Mapping[str, Any]) -> 
 def _is(claim: Claim) -> tuple[sqlalchemy.ColumnElement[bool], ...]:
     columns = TABLES[_TABLE].c
     return (columns.id == claim.job.id, columns.token == claim.token)
-
-
-def _now(connection: Connection) -> float:
-    """Return the time of the database's clock."""
-    if connection.dialect.name == "sqlite":
-        return time.time()
-    clock = sqlalchemy.text("SELECT extract(epoch FROM clock_timestamp())")
-    return float(connection.execute(clock).scalar_one())
 
 
 def _job(row: Mapping[str, Any]) -> EncodeJob:

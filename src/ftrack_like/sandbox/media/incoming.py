@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import hashlib
+import logging
 import os
 import pathlib
 import tempfile
@@ -13,7 +14,9 @@ from typing import Any, BinaryIO, Optional
 
 from ftrack_like.sandbox.database.folders import move_into_place, share_with_group
 
-__all__ = ["Incoming", "IncomingFile", "SupersededError", "TransferError"]
+__all__ = ["Incoming", "IncomingFile", "SupersededError", "TransferError", "report_unstored"]
+
+_LOGGER = logging.getLogger(__name__)
 
 
 class TransferError(Exception):
@@ -91,6 +94,15 @@ class Incoming:
             raise TransferError(
                 f"The data has the checksum {found}, but {checksum} was announced; send it again."
             )
+
+
+def report_unstored(place: pathlib.Path, error: OSError) -> str:
+    """Log that *error* kept data from their *place*; return the sentence for the client.
+
+    Clients do not see the folders of the server.
+    """
+    _LOGGER.error("Uploaded data could not be stored as %s: %s.", place, error.strerror)
+    return f"The data could not be stored in the media folder of the server: {error.strerror}."
 
 
 class IncomingFile(Incoming):

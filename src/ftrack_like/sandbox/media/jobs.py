@@ -17,7 +17,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Optional
 
+from sqlalchemy.exc import DBAPIError
+
 from ftrack_like.sandbox.actions.compose import update_operation
+from ftrack_like.sandbox.database.outages import is_outage
 from ftrack_like.sandbox.media.doorbell import Doorbell
 from ftrack_like.sandbox.media.encode_jobs import Claim, EncodeJobs, LostJobError, Worker
 from ftrack_like.sandbox.media.interface import MediaStore
@@ -161,16 +164,23 @@ class EncodeQueue:
         """Do one job after the other."""
         # On SQLite, nothing can happen to the queue without a call of wake().
         idle = None if self._jobs.database.is_sqlite else _IDLE
+        is_away = False
         while not self._stop.is_set():
             with self._wake:
                 seen = self._woken
             try:
                 claim = self._jobs.claim(self._worker, self._lease)
-            except Exception:
-                if not self._stop.is_set():
-                    _LOGGER.exception("An encode worker cannot ask the database for a job.")
+            except Exception as error:
+                was_away, is_away = is_away, isinstance(error, DBAPIError) and is_outage(error)
+                if not self._stop.is_set() and not (was_away and is_away):
+                    _LOGGER.error(
+                        "An encode worker cannot ask the database for a job: %s",
+                        str(error).partition("\n")[0],
+                        exc_info=not is_away,
+                    )
                 self._stop.wait(_PAUSE)
                 continue
+            is_away = False
             if claim is not None:
                 self._run(claim)
                 continue

@@ -23,7 +23,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from ftrack_like.sandbox.errors import SandboxError
 from ftrack_like.sandbox.media import images
-from ftrack_like.sandbox.media.incoming import Incoming, TransferError
+from ftrack_like.sandbox.media.incoming import Incoming, TransferError, report_unstored
 from ftrack_like.sandbox.media.interface import MediaStore
 from ftrack_like.sandbox.media.parts import Place
 from ftrack_like.sandbox.media.pictures import PictureError, Pictures
@@ -202,7 +202,8 @@ class FileRoutes:
         except OSError as error:
             if "upload" in signed:  # without the rest, the stored parts only fill the disk
                 await run_in_threadpool(self._store.remove_parts, signed["upload"])
-            return PlainTextResponse(f"The data could not be stored: {error.strerror}.", 507)
+            text = report_unstored(self._store.path(signed["id"]), error)
+            return PlainTextResponse(text, 507)
         return PlainTextResponse("Stored.", headers={"ETag": f'"{incoming.checksum}"'})
 
     def _incoming(self, signed: Mapping[str, str], length: Optional[int]) -> Incoming:

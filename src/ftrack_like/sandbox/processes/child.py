@@ -9,7 +9,14 @@ import subprocess
 import sys
 from typing import Any, Optional
 
-from ftrack_like.sandbox.processes.messages import LEAVE, READY, Lines, WorkerSettings, line
+from ftrack_like.sandbox.processes.messages import (
+    ALIVE,
+    LEAVE,
+    READY,
+    Lines,
+    WorkerSettings,
+    line,
+)
 
 __all__ = ["WorkerProcess"]
 
@@ -25,6 +32,8 @@ class WorkerProcess:
         #: When the worker was started, and when it became ready.
         self.started_at: float = now
         self.ready_at: Optional[float] = None
+        #: How many seconds the supervisor has waited since the last message.
+        self.silence: float = 0.0
         #: Whether the worker was told to end.
         self.is_leaving: bool = False
         #: Why the worker could not start, "" if it did not say.
@@ -61,10 +70,11 @@ class WorkerProcess:
             data = self._channel.recv(65536)
         except OSError:
             data = b""
+        self.silence = 0.0
         for message in self._lines.feed(data):
             if message == READY:
                 self.ready_at = now
-            else:
+            elif message != ALIVE:
                 self.reason = str(message.get("reason", ""))
         return bool(data)
 

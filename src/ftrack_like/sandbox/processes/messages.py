@@ -1,8 +1,9 @@
 """What the supervisor and a worker say to each other, over a pair of sockets.
 
 Each message is a line of JSON. The supervisor sends the :class:`WorkerSettings` first. The worker
-answers :data:`READY` or an error. Later the supervisor may send :data:`LEAVE`. When one side ends,
-the other side reads the end of the stream, whatever has ended that process.
+answers :data:`READY` or an error. From then on it sends :data:`ALIVE` every second. Later the
+supervisor may send :data:`LEAVE`. When one side ends, the other side reads the end of the stream,
+whatever has ended that process.
 """
 
 from __future__ import annotations
@@ -15,10 +16,12 @@ from typing import Any, Optional
 from ftrack_like.sandbox.limits import Limits
 from ftrack_like.sandbox.network.settings import Network
 
-__all__ = ["LEAVE", "READY", "Lines", "WorkerSettings", "failure", "line"]
+__all__ = ["ALIVE", "LEAVE", "READY", "Lines", "WorkerSettings", "failure", "line"]
 
 #: The worker answers requests.
 READY = {"state": "ready"}
+#: The threads of the worker run, whatever its requests do.
+ALIVE = {"state": "alive"}
 #: The worker must end, because another one takes its place.
 LEAVE = {"do": "leave"}
 

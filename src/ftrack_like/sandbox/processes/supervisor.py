@@ -7,6 +7,8 @@ A worker is *starting* until it says that it is ready, then *ready* until it is 
                 |          |
                 +----------+--> ended by itself: another one starts, after a pause if it ended early
 
+The supervisor kills a worker that hangs: one that shows no sign of life for a minute.
+
 The supervisor never serves a request, reads the database or starts a thread. So it survives
 whatever ends its workers.
 """
@@ -30,6 +32,10 @@ _LOGGER = logging.getLogger(__name__)
 
 #: Seconds that a worker may take to start.
 _STARTING = 120.0
+
+#: Seconds without a sign of life after which a worker hangs. Parsing a large body keeps the other
+#: threads of a worker waiting for seconds, on a busy machine for longer.
+_SILENCE = 60.0
 
 #: A worker that ends within so many seconds after its start ended early.
 _EARLY = 5.0
@@ -76,6 +82,7 @@ class Supervisor:
         #: Whether all workers were ready once.
         self._has_begun = False
         self._signals: list[int] = []
+        self._stepped_at = clock()
 
     def run(self, announce: Callable[[], None], stop_listening: Callable[[], None]) -> int:
         """Run until SIGTERM or SIGINT; return the number of the signal.
@@ -111,6 +118,28 @@ class Supervisor:
         for worker in self._workers:
             if worker.ready_at is None and now - worker.started_at > _STARTING:
                 worker.reason = f"it was not ready after {_STARTING:.0f} seconds"
+                worker.kill()
+        self._end_hanging(now)
+
+    def _end_hanging(self, now: float) -> None:
+        """Kill the workers that show no sign of life.
+
+        A long step means that the supervisor itself was stopped, perhaps with its whole machine.
+        The workers could not speak then, or it has not yet heard them, so this time does not count.
+        """
+        passed = min(now - self._stepped_at, 2 * _TICK)
+        self._stepped_at = now
+        for worker in self._workers:
+            if worker.ready_at is None:
+                continue
+            worker.silence += passed
+            if worker.silence > _SILENCE:
+                worker.reason = (
+                    f"The process {worker.number} of the sandbox hung: it showed no sign of life "
+                    f"for {_SILENCE:.0f} seconds, and was ended."
+                )
+                if worker.is_leaving:
+                    _LOGGER.warning("%s", worker.reason)
                 worker.kill()
 
     def _fill(self) -> None:

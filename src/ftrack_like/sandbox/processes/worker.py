@@ -9,6 +9,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 from typing import Any, Optional
 
 from ftrack_like.sandbox.auth import RequestUser
@@ -16,6 +17,7 @@ from ftrack_like.sandbox.console import in_words, share_interpreter
 from ftrack_like.sandbox.network.listening import SharedListener
 from ftrack_like.sandbox.operations.shared_metrics import MetricsFolder
 from ftrack_like.sandbox.processes.messages import (
+    ALIVE,
     LEAVE,
     READY,
     Lines,
@@ -32,6 +34,9 @@ __all__ = ["FINISHING", "REPLACED", "main"]
 #: was told to make room for another one.
 FINISHING = 10.0
 REPLACED = 120.0
+
+#: Seconds between two signs of life.
+_BEAT = 1.0
 
 #: Seconds after these until the process ends anyway.
 _GRACE = 20.0
@@ -97,6 +102,7 @@ def main(descriptor: int) -> int:
         channel.send(failure(in_words(error)))
         return 1
     channel.send(READY)
+    threading.Thread(target=_show_life, args=[channel], name="life", daemon=True).start()
     is_replaced = channel.receive() == LEAVE
     finishing = REPLACED if is_replaced else FINISHING
     _end_after(finishing + _GRACE)
@@ -128,6 +134,17 @@ def _start(settings: WorkerSettings, metrics: MetricsFolder) -> SandboxServer:
         server.join(listener, administrator)
     server.share_metrics(metrics)
     return server
+
+
+def _show_life(channel: _Channel) -> None:
+    """Send signs of life, until the process ends.
+
+    They stop if the process is stopped, or if a thread never lets go of the interpreter. A long
+    request does not stop them.
+    """
+    while True:
+        time.sleep(_BEAT)
+        channel.send(ALIVE)
 
 
 def _end_after(seconds: float) -> None:

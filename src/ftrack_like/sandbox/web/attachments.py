@@ -10,6 +10,7 @@ from typing import Any
 
 from ftrack_like.sandbox.actions.batch import new_id
 from ftrack_like.sandbox.actions.compose import creation, server_component
+from ftrack_like.sandbox.media.incoming import report_unstored
 from ftrack_like.sandbox.media.interface import MediaStore
 from ftrack_like.sandbox.web.pages import PageError
 from ftrack_like.sandbox.web.posted import PostedFile
@@ -88,6 +89,5 @@ def _store(store: MediaStore, component_id: str, posted: PostedFile) -> None:
         finally:
             incoming.abort()
     except OSError as error:
-        raise PageError(
-            507, "The file could not be stored", f"The server could not store it: {error.strerror}."
-        ) from error
+        text = report_unstored(store.path(component_id), error)
+        raise PageError(507, "The file could not be stored", text) from error

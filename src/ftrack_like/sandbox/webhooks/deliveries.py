@@ -145,23 +145,23 @@ class _Courier(threading.Thread):
             with self._changed:
                 self._woken = False
             try:
-                due_at = self._deliver()
+                left = self._deliver()
                 rest = _REST
             except Exception:
                 if not self._ended:
                     _LOGGER.exception("Webhooks could not be delivered because of a server error.")
-                due_at = time.time() + rest
+                left = rest
                 rest = min(2 * rest, _LONGEST_REST)
             with self._changed:
-                if due_at is None and not self._woken:
+                if left is None and not self._woken:
                     self._ended = True
                 if self._ended:
                     return
-                if due_at is not None and not self._woken:
-                    self._changed.wait(min(max(due_at - time.time(), 0.0), _LONGEST_WAIT))
+                if left is not None and not self._woken:
+                    self._changed.wait(min(max(left, 0.0), _LONGEST_WAIT))
 
     def _deliver(self) -> Optional[float]:
-        """Send the deliveries that are due; return the time of the next one, None if none waits."""
+        """Send what is due; return the seconds until the next attempt, None if nothing waits."""
         taken = self._queue.take(self._action_id, _MOST_AT_ONCE)
         outcomes: list[Outcome] = []
         end = time.monotonic() + _SECONDS_AT_ONCE
@@ -174,7 +174,7 @@ class _Courier(threading.Thread):
                 break
         if taken:
             self._queue.record(outcomes, taken[len(outcomes) :])
-        return self._queue.next_due(self._action_id)
+        return self._queue.seconds_left(self._action_id)
 
     def _attempt(self, delivery: Delivery) -> Outcome:
         # lazy: see the module.
@@ -200,4 +200,4 @@ class _Courier(threading.Thread):
             return Outcome(delivery, False, f"{text} The event is dropped.")
         delay = self._delays[delivery.attempts]
         message = f"{text} The next attempt follows in {delay:g} s."
-        return Outcome(delivery, False, message, time.time() + delay)
+        return Outcome(delivery, False, message, delay)

@@ -1,12 +1,13 @@
 """The waiting deliveries, in a table that no client can read or write.
 
 A batch stores its deliveries in its own transaction. A delivery stays in the table until it
-succeeds or the sandbox gives up, so a restarted server continues with the remaining ones.
+succeeds or the sandbox gives up, so a restarted server continues with the remaining ones. All times
+are those of the database's clock: another machine must not take a delivery because its clock is
+ahead.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,6 +18,7 @@ from sqlalchemy.engine import Connection
 
 from ftrack_like.sandbox.clock import utc_now
 from ftrack_like.sandbox.database.engine import Database
+from ftrack_like.sandbox.database.times import database_time
 from ftrack_like.sandbox.tables.layout import TABLES
 
 __all__ = ["LOGGED", "Delivery", "DeliveryQueue", "Outcome", "Waiting", "discard", "enqueue"]
@@ -52,13 +54,13 @@ class Delivery:
 class Outcome:
     """The end of an attempt. *message* is for the log.
 
-    The delivery is attempted again at *due_at*; None removes it.
+    The delivery is attempted again after *delay* seconds; None removes it.
     """
 
     delivery: Delivery
     succeeded: bool
     message: str
-    due_at: Optional[float] = None
+    delay: Optional[float] = None
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,7 @@ def enqueue(connection: Connection, deliveries: Sequence[dict[str, Any]]) -> Non
 
     Each has the fields of a :class:`Delivery`, without number, attempts and time.
     """
-    now = time.time()
+    now = database_time(connection)
     rows = [{**one, "attempts": 0, "due_at": now} for one in deliveries]
     connection.execute(sqlalchemy.insert(TABLES[_TABLE]), rows)
 
@@ -116,20 +118,23 @@ class DeliveryQueue:
 
         On PostgreSQL, other servers do not get them for a minute. Pass each to :meth:`record`.
         """
-        table, now = TABLES[_TABLE], time.time()
+        table = TABLES[_TABLE]
         statement = (
             sqlalchemy.select(table)
-            .where(table.c.action_id == action_id, table.c.due_at <= now)
+            .where(table.c.action_id == action_id)
             .order_by(table.c.due_at, table.c.number)
             .limit(most)
         )
         if self._database.is_sqlite:
             with self._database.read() as connection:
-                return [Delivery(**one) for one in connection.execute(statement).mappings()]
+                due = statement.where(table.c.due_at <= database_time(connection))
+                return [Delivery(**one) for one in connection.execute(due).mappings()]
         # Another process may take deliveries of the same webhook at this moment.
         unlocked = statement.with_for_update(skip_locked=True)
         with self._database.write(_OWNER) as connection:
-            found = [Delivery(**one) for one in connection.execute(unlocked).mappings()]
+            now = database_time(connection)
+            due = unlocked.where(table.c.due_at <= now)
+            found = [Delivery(**one) for one in connection.execute(due).mappings()]
             for one in found:
                 _postpone(connection, one, now + _LEASE)
             return found
@@ -139,16 +144,17 @@ class DeliveryQueue:
         columns = TABLES[_TABLE].c
         statement = sqlalchemy.select(columns.action_id).distinct()
         with self._database.read() as connection:
-            found = connection.execute(statement.where(columns.due_at < time.time() - seconds))
+            limit = database_time(connection) - seconds
+            found = connection.execute(statement.where(columns.due_at < limit))
             return list(found.scalars())
 
-    def next_due(self, action_id: str) -> Optional[float]:
-        """Return the time of the next attempt of a webhook, None if nothing waits."""
+    def seconds_left(self, action_id: str) -> Optional[float]:
+        """Return the seconds until the next attempt of a webhook, None if nothing waits."""
         columns = TABLES[_TABLE].c
         statement = sqlalchemy.select(sqlalchemy.func.min(columns.due_at))
         with self._database.read() as connection:
             found = connection.execute(statement.where(columns.action_id == action_id)).scalar()
-        return None if found is None else float(found)
+            return None if found is None else float(found) - database_time(connection)
 
     def record(self, outcomes: Sequence[Outcome], untouched: Sequence[Delivery] = ()) -> None:
         """Store *outcomes* and their rows of the log, and give back *untouched* deliveries."""
@@ -164,11 +170,12 @@ class DeliveryQueue:
 
 def _record(connection: Connection, outcome: Outcome, now: datetime) -> None:
     table, delivery = TABLES[_TABLE], outcome.delivery
-    if outcome.due_at is None:
+    if outcome.delay is None:
         connection.execute(sqlalchemy.delete(table).where(*_is(delivery)))
     else:
         attempts = delivery.attempts + 1
-        _postpone(connection, delivery, outcome.due_at, attempts=attempts)
+        due_at = database_time(connection) + outcome.delay
+        _postpone(connection, delivery, due_at, attempts=attempts)
     actions = TABLES["action"].c
     known = sqlalchemy.select(actions.id).where(actions.id == delivery.action_id)
     if connection.execute(known).first() is not None:
