@@ -328,9 +328,13 @@ def rates() -> Iterator[Case]:
             yield Case(name, rate=rate, frames=13 if rate == "1" else 31)
         yield Case("a.webm", rate=rate, frames=31, codec=CODECS["vp8"])
         yield Case("a.mkv", rate=rate, frames=31, piped=True)
-    for rate in ("1/3600", "1/10", "500", "1000"):
+    for rate in ("1/10", "500", "1000"):
         for name in ("a.mov", "a.mkv"):
             yield Case(name, rate=rate, frames=5)
+    for name in ("a.mov", "a.mkv"):
+        # ffmpeg skips the first frames of a file that begins with a shift of hours, as those with
+        # frames in another order do.
+        yield Case(name, rate="1/3600", frames=5, after=("-bf", "0"))
     for rate in ("50", "25", "20", "10", "5"):
         yield Case("a.gif", rate=rate, frames=9, codec=CODECS["gif"])
     for rate in ("24000/1001", "24", "30000/1001", "60"):

@@ -31,6 +31,12 @@ _VIDEO_OPTIONS = {
     "h264": ("-c:v", "libx264", "-preset", "veryfast", "-profile:v", "high"),
     "vp9": ("-c:v", "libvpx-vp9", "-deadline", "realtime", "-cpu-used", "8"),
 }
+
+#: Below this rate, frames are stored in the order in which they are shown. Otherwise the file
+#: begins with a shift of two frames. If that is hours, players skip the first frames.
+_SLOW = Fraction(1)
+_IN_ORDER = ("-bf", "0")
+
 _AUDIO_CODECS = {"aac": "aac", "opus": "libopus"}
 _FORMAT_OPTIONS = {
     "mp4": ("-movflags", "+faststart+write_colr", "-f", "mp4"),
@@ -106,7 +112,7 @@ def movie_arguments(
             language = sounds[0].language
             outputs += [f"-metadata:s:a:{number}", f"language={language or 'und'}"]
             outputs += [f"-disposition:a:{number}", "0" if number else "default"]
-        outputs += [*_codec_options(movie.preset), str(movie.target)]
+        outputs += [*_codec_options(movie.preset, rate), str(movie.target)]
     return [
         *(*QUIET, "-progress", "pipe:1", *inputs),
         *(part for one in (";".join(graph), *heard) for part in ("-filter_complex", one)),
@@ -177,7 +183,8 @@ def _shown(place: int, movie: Movie, picture: Picture, rate: Fraction, known: in
     return [*graph, f"[{last}]{chain[-1]}[{name}]"]
 
 
-def _codec_options(preset: Preset) -> list[str]:
+def _codec_options(preset: Preset, rate: Fraction) -> list[str]:
+    order = _IN_ORDER if preset.video == "h264" and rate < _SLOW else ()
     if preset.bit_rate is None:
         quality = ["-crf", str(preset.quality)]
         if preset.video == "vp9":
@@ -187,7 +194,7 @@ def _codec_options(preset: Preset) -> list[str]:
         if preset.video == "h264":
             quality += ["-maxrate", preset.bit_rate, "-bufsize", preset.bit_rate]
     return [
-        *(*_VIDEO_OPTIONS[preset.video], *quality, *COLOUR_OPTIONS),
+        *(*_VIDEO_OPTIONS[preset.video], *order, *quality, *COLOUR_OPTIONS),
         *("-c:a", _AUDIO_CODECS[preset.audio], "-b:a", preset.audio_bit_rate),
         *("-map_metadata", "-1", *_FORMAT_OPTIONS[preset.container]),
     ]
