@@ -154,7 +154,7 @@ def test_database_that_cannot_be_used_is_told_in_one_line(
     options = ["--port", "0", "--database", f"postgresql://me:secret@{place}/name"]
     assert command_line.main(options) == 1
     told = capsys.readouterr().err
-    assert told.startswith("The database cannot be used: ")
+    assert told.startswith("ftrack-like: The database cannot be used: ")
     assert len(told.splitlines()) == 1
     assert "secret" not in told
 

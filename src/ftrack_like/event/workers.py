@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import collections
-import dataclasses
 import threading
 from collections.abc import Hashable
 from types import TracebackType
@@ -17,14 +16,14 @@ CAPACITY = 256
 Item = TypeVar("Item")
 
 
-@dataclasses.dataclass(eq=False)
 class _Entry(Generic[Item]):
     """An *item* with its *keys*. It starts when no earlier entry has one of these keys."""
 
-    item: Item
-    keys: tuple[Hashable, ...]
-    #: The number of keys under which an earlier entry is unfinished.
-    blocked: int = 0
+    def __init__(self, item: Item, keys: tuple[Hashable, ...]) -> None:
+        self.item = item
+        self.keys = keys
+        #: The number of keys under which an earlier entry is unfinished.
+        self.blocked = 0
 
 
 class WorkerPool(Generic[Item]):
