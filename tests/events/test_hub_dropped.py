@@ -62,7 +62,15 @@ class Remains:
             alive = [reference for reference in references if reference() is not None]
             return not alive and threads() <= self._before[0] and sockets() <= self._before[1]
 
-        self._until(gone, timeout=PATIENCE)
+        try:
+            self._until(gone, timeout=PATIENCE)
+        except AssertionError:
+            alive = [reference() for reference in references if reference() is not None]
+            names = sorted(thread.name for thread in threading.enumerate())
+            pytest.fail(
+                f"alive: {alive}; threads and sockets: {threads(), sockets()}, before: "
+                f"{self._before}; all threads: {names}"
+            )
 
 
 @pytest.fixture
