@@ -6,7 +6,7 @@ import os
 import select
 import sys
 
-__all__ = ["answer_to"]
+__all__ = ["answer_to", "says_yes"]
 
 #: The seconds after which a wait looks for signals again.
 _TURN = 0.2
@@ -26,3 +26,8 @@ def answer_to(question: str) -> str:
         while not select.select([sys.stdin], [], [], _TURN)[0]:
             pass
     return sys.stdin.readline()
+
+
+def says_yes(question: str) -> bool:
+    """Return whether the person answers *question* with yes; an empty answer means no."""
+    return answer_to(f"{question} [y/N] ").strip().lower() in ("y", "yes")

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from ftrack_like._base.questions import answer_to
+from ftrack_like._base.questions import says_yes
 from ftrack_like.cli._errors import CommandError, UsageMistake
 from ftrack_like.cli._output import as_json_text, format_of, is_terminal, write_rows
 from ftrack_like.cli._text import printable
@@ -108,5 +108,5 @@ def confirm(arguments: argparse.Namespace, question: str, plan: str = "") -> Non
         )
     for line in plan.splitlines():
         print(printable(line), file=sys.stderr)
-    if answer_to(f"{printable(question)} [y/N] ").strip().lower() not in ("y", "yes"):
+    if not says_yes(printable(question)):
         raise CommandError("Nothing was changed.")

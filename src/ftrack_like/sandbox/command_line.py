@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Optional, Union
 
 from ftrack_like._base.errors import missing_package
-from ftrack_like._base.questions import answer_to
+from ftrack_like._base.questions import says_yes
 from ftrack_like.sandbox.console import (
     database_url,
     fail,
@@ -219,7 +219,7 @@ def _reset(arguments: argparse.Namespace) -> int:
     if not arguments.yes:
         if not sys.stdin.isatty():
             return fail(f"reset removes all data in {place}. Without a terminal, give --yes.")
-        if answer_to(f"Remove all data in {place}? [y/N] ").strip().lower() not in ("y", "yes"):
+        if not says_yes(f"Remove all data in {place}?"):
             return fail("Nothing was changed.")
     try:
         # lazy: see _start.
